@@ -1,0 +1,1 @@
+"""Tables, the ledger (every write), the readings (every read), migrations, Redis job status and dead queues."""

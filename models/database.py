@@ -1,0 +1,164 @@
+"""The connection to PostgreSQL: one kept per thread, named statements prepared once, and `atomic`.
+
+It must not know what the statements mean; `models.ledger` and `models.readings` do.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from functools import lru_cache
+from importlib.resources import files
+from typing import Any
+
+import psycopg2
+import psycopg2.extensions
+import psycopg2.extras
+from peewee import PostgresqlDatabase
+
+psycopg2.extras.register_uuid()
+
+#: A caller's statement waits this long for a lock at most, in ms: a key in somebody's open transaction (DESIGN §6).
+LOCK_TIMEOUT_MS = 2_000
+#: A statement of ours that runs longer is cut off, in ms: a database that hangs is a database that is away.
+STATEMENT_TIMEOUT_MS = 30_000
+
+Row = tuple[Any, ...]
+
+
+class PreparedConnection(psycopg2.extensions.connection):
+    """A psycopg2 connection that remembers which named statements it has prepared."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.prepared: set[str] = set()
+
+
+class _Database(PostgresqlDatabase):  # type: ignore[misc]  # peewee's class is untyped
+    """peewee's database whose connections can prepare; connects when first used in a thread."""
+
+
+database = _Database(None)
+_hooks = threading.local()
+
+
+def connect(url: str, *, statement_timeout_ms: int = STATEMENT_TIMEOUT_MS) -> None:
+    """Point `database` at `url`; nothing is opened before a thread's first statement.
+
+    Keepalives make a silently cut network visible within about 30 s.
+    """
+    database.init(
+        url,
+        connection_factory=PreparedConnection,
+        application_name="callboard",
+        options=f"-c statement_timeout={statement_timeout_ms} -c timezone=UTC"
+        " -c idle_in_transaction_session_timeout=600000",
+        connect_timeout=5,
+        keepalives_idle=10,
+        keepalives_interval=5,
+        keepalives_count=3,
+        tcp_user_timeout=30_000,
+    )
+
+
+def close_connection() -> None:
+    """Close this thread's connection, if it has one."""
+    if database.deferred or database.is_closed():
+        return
+    database.close()
+
+
+@lru_cache(maxsize=None)
+def statement(name: str) -> str:
+    """Text of `models/sql/<name>.sql`; parameters stand as `$1`, `$2`, …
+
+    Raises FileNotFoundError for a name that has no file.
+    """
+    return (files("models") / "sql" / f"{name}.sql").read_text(encoding="utf-8")
+
+
+def run(name: str, params: Sequence[object] = ()) -> list[Row]:
+    """Execute the named statement on this thread's connection and give all its rows.
+
+    It is prepared at its first use on a connection. Outside `atomic` it is a transaction of its own (one round
+    trip). Raises psycopg2.Error; a connection that broke is dropped, so that the next call opens a new one.
+    """
+    connection = _connection()
+    try:
+        with connection.cursor() as cursor:
+            if name not in connection.prepared:
+                cursor.execute(f"PREPARE {name} AS {statement(name)}")
+                connection.prepared.add(name)
+            marks = ", ".join(["%s"] * len(params))
+            cursor.execute(f"EXECUTE {name} ({marks})" if params else f"EXECUTE {name}", params)
+            return cursor.fetchall() if cursor.description else []
+    except psycopg2.Error:
+        _drop_if_broken(connection)
+        raise
+
+
+def query(sql: str, params: Sequence[object] = ()) -> list[Row]:
+    """Execute `sql` (marks `%s`) on this thread's connection, unprepared, and give all its rows."""
+    connection = _connection()
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute(sql, params or None)
+            return cursor.fetchall() if cursor.description else []
+    except psycopg2.Error:
+        _drop_if_broken(connection)
+        raise
+
+
+def in_transaction() -> bool:
+    """Whether this thread stands inside `atomic` (or any transaction of `database`)."""
+    return bool(database.in_transaction())
+
+
+@contextmanager
+def atomic() -> Iterator[None]:
+    """A transaction, or a savepoint inside one. What `after_commit` was given runs once the outermost has committed.
+
+    A rolled-back savepoint takes its after-commit calls with it.
+    """
+    pending: list[list[Callable[[], None]]] = _pending()
+    mine: list[Callable[[], None]] = []
+    pending.append(mine)
+    try:
+        with database.atomic():
+            yield
+    finally:
+        pending.pop()
+        if database.transaction_depth() == 0:
+            _drop_if_broken(None)
+    if pending:
+        pending[-1].extend(mine)
+        return
+    for call in mine:
+        call()
+
+
+def after_commit(call: Callable[[], None]) -> None:
+    """Run `call` after the outermost `atomic` has committed; at once when no transaction is open."""
+    pending = _pending()
+    if pending:
+        pending[-1].append(call)
+    else:
+        call()
+
+
+def _pending() -> list[list[Callable[[], None]]]:
+    if not hasattr(_hooks, "pending"):
+        _hooks.pending = []
+    return _hooks.pending  # type: ignore[no-any-return]  # threading.local is untyped
+
+
+def _connection() -> PreparedConnection:
+    return database.connection()  # type: ignore[no-any-return]  # peewee is untyped
+
+
+def _drop_if_broken(connection: PreparedConnection | None) -> None:
+    if connection is None:
+        connection = None if database.is_closed() else _connection()
+    if connection is not None and connection.closed and database.transaction_depth() == 0:
+        database.close()

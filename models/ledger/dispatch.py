@@ -1,0 +1,130 @@
+"""Dispatch: insert jobs whose keys are free, and say who holds the others. It must not know Redis."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+import psycopg2
+
+from models.database import atomic, in_transaction, run
+from policy.errors import DispatchContended
+
+#: SQLSTATEs of a statement that met somebody else's open transaction: lock timeout, deadlock, serialisation.
+CONTENDED = frozenset({"55P03", "40P01", "40001"})
+#: A key can change hands between the insert and the look at its holder; more rounds than this are contention.
+_ROUNDS = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """One intention to have an actor run. `run_at` wins over `delay_s`; neither means now."""
+
+    id: UUID
+    dispatch_key: str
+    actor: str
+    queue: str
+    payload: bytes
+    correlation_id: str
+    attempts_allowed: int | None
+    client_id: str | None = None
+    lead_id: str | None = None
+    lead_message_id: str | None = None
+    run_at: datetime | None = None
+    delay_s: float | None = None
+    causation_id: str | None = None
+    source: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Inserted:
+    """The job is in the ledger. `released`: it was born queued under release 1, a copy is owed to Redis now."""
+
+    job_id: UUID
+    released: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Blocked:
+    """Another job holds the key, in that state, since so many seconds."""
+
+    job_id: UUID
+    state: str
+    age_s: float
+
+
+def dispatch_jobs(wanted: Sequence[Wanted], *, dedupe_s: int, hold_back: bool = False) -> list[Inserted | Blocked]:
+    """Insert the jobs whose keys are free; one answer each, in order. Repeating a job id is harmless.
+
+    In a caller's transaction it commits or rolls back with it. `hold_back` leaves due jobs pending for the relay.
+    Raises DispatchContended when somebody's open transaction holds a key for longer than the lock timeout, and for
+    deadlock and serialisation failures: the caller may repeat it, its own transaction is still usable.
+    """
+    try:
+        if in_transaction():
+            with atomic():
+                return _dispatch(wanted, dedupe_s, hold_back)
+        return _dispatch(wanted, dedupe_s, hold_back)
+    except psycopg2.Error as error:
+        if error.pgcode in CONTENDED:
+            raise DispatchContended(f"a dispatch key is in use by an open transaction ({error.pgcode})") from error
+        raise
+
+
+def count_duplicates(blocked: Sequence[Blocked]) -> None:
+    """Add refused duplicates to the jobs that hold the keys; called after commit, on its own."""
+    times = Counter(block.job_id for block in blocked)
+    if times:
+        run("count_duplicates", (list(times), list(times.values())))
+
+
+def _dispatch(wanted: Sequence[Wanted], dedupe_s: int, hold_back: bool) -> list[Inserted | Blocked]:
+    answers: dict[UUID, Inserted | Blocked] = {}
+    open_ones = list(wanted)
+    for _ in range(_ROUNDS):
+        answers.update(_insert(open_ones, dedupe_s, hold_back))
+        open_ones = [job for job in open_ones if job.id not in answers]
+        if not open_ones:
+            return [answers[job.id] for job in wanted]
+        holders = {row[0]: row for row in run("key_holders", ([job.dispatch_key for job in open_ones],))}
+        expired = [key for key, row in holders.items() if row[4]]
+        for job in open_ones:
+            if (row := holders.get(job.dispatch_key)) and not row[4]:
+                answers[job.id] = Inserted(job.id, False) if row[1] == job.id else Blocked(row[1], row[2], row[3])
+        open_ones = [job for job in open_ones if job.id not in answers]
+        if expired:
+            with atomic():
+                run("let_go_keys", (sorted(expired),))
+                answers.update(_insert(open_ones, dedupe_s, hold_back))
+            open_ones = [job for job in open_ones if job.id not in answers]
+        if not open_ones:
+            return [answers[job.id] for job in wanted]
+    raise DispatchContended(f"dispatch key {open_ones[0].dispatch_key!r} keeps changing hands")
+
+
+def _insert(wanted: Sequence[Wanted], dedupe_s: int, hold_back: bool) -> dict[UUID, Inserted | Blocked]:
+    rows = run(
+        "dispatch_jobs",
+        (
+            [job.id for job in wanted],
+            [job.dispatch_key for job in wanted],
+            [job.actor for job in wanted],
+            [job.queue for job in wanted],
+            [job.payload for job in wanted],
+            [job.client_id for job in wanted],
+            [job.lead_id for job in wanted],
+            [job.lead_message_id for job in wanted],
+            [job.run_at for job in wanted],
+            [job.delay_s for job in wanted],
+            [job.attempts_allowed for job in wanted],
+            [job.correlation_id for job in wanted],
+            [job.causation_id for job in wanted],
+            [job.source for job in wanted],
+            dedupe_s,
+            hold_back,
+        ),
+    )
+    return {job_id: Inserted(job_id, released) for job_id, released in rows}

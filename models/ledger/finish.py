@@ -1,0 +1,141 @@
+"""Finish and give back: attempts are closed and their jobs moved by one guarded statement. It must not know Redis."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from uuid import UUID, uuid4
+
+from models.database import atomic, run
+from models.ledger.claim import Claimed
+from models.ledger.dispatch import Wanted, dispatch_jobs
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """What went wrong, ready for storage: texts are capped and scrubbed."""
+
+    error_class: str
+    message: str
+    traceback: str
+    fingerprint: str
+
+
+@dataclass(frozen=True, slots=True)
+class Finish:
+    """One attempt's outcome and what becomes of its job. `result` is JSON text; times are seconds."""
+
+    claim: Claimed
+    status: str
+    state: str
+    run_at: datetime | None = None
+    wait_s: float | None = None
+    spends_attempt: bool = False
+    spends_throttle: bool = False
+    started_after_s: float | None = None
+    duration_s: float | None = None
+    failure: Failure | None = None
+    verdict: str | None = None
+    rule: str | None = None
+    result: str | None = None
+    death: str | None = None
+    redis_id: str | None = None
+    follow_ups: Sequence[Wanted] = ()
+    letter_id: UUID = field(default_factory=uuid4)
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """`moved`: the job ids that this call moved (or had moved before); `stale`: the finishes that had lost their fence.
+
+    `released`: follow-up jobs that are owed a copy in Redis.
+    """
+
+    moved: frozenset[UUID]
+    stale: tuple[Finish, ...]
+    released: tuple[Wanted, ...]
+
+
+def finish(worker_id: UUID, finishes: Sequence[Finish], *, dedupe_s: int) -> Finished:
+    """Close the attempts, move the jobs, write dead letters and what follows; one commit. Repeating it is harmless.
+
+    Raises psycopg2.Error; nothing was moved then, or all of it (a lost reply): call it again.
+    """
+    follow_ups = [job for done in finishes for job in done.follow_ups]
+    if not follow_ups:
+        moved = {row[0] for row in run("finish_jobs", _params(worker_id, finishes))}
+        return _read_back(finishes, moved, ())
+    with atomic():
+        moved = {row[0] for row in run("finish_jobs", _params(worker_id, finishes))}
+        owed = [job for done in finishes if done.claim.job_id in moved for job in done.follow_ups]
+        answers = dispatch_jobs(owed, dedupe_s=dedupe_s) if owed else []
+    released = [job for job, answer in zip(owed, answers) if getattr(answer, "released", False)]
+    return _read_back(finishes, moved, tuple(released))
+
+
+def give_back(worker_id: UUID, claims: Sequence[Claimed]) -> frozenset[UUID]:
+    """Return claims whose actor never started: pending, due now, nothing spent. Gives the job ids that moved."""
+    rows = run("give_back_jobs", (worker_id, [claim.job_id for claim in claims], [claim.fence for claim in claims]))
+    return frozenset(row[0] for row in rows)
+
+
+def mark_started(begun: Sequence[tuple[Claimed, float]]) -> None:
+    """Say of attempts still running that they have started, so many seconds after their claim."""
+    run(
+        "mark_started",
+        (
+            [claim.run_id for claim, _ in begun],
+            [claim.claimed_at for claim, _ in begun],
+            [after_s for _, after_s in begun],
+        ),
+    )
+
+
+def _read_back(finishes: Sequence[Finish], moved: set[UUID], released: tuple[Wanted, ...]) -> Finished:
+    """A finish that moved nothing is done if its attempt stands closed as it says (a lost reply), else it is stale."""
+    unmoved = [done for done in finishes if done.claim.job_id not in moved]
+    if not unmoved:
+        return Finished(frozenset(moved), (), released)
+    earliest = min(done.claim.claimed_at for done in unmoved)
+    stands = dict(run("finishes_seen", ([done.claim.run_id for done in unmoved], earliest)))
+    stale = tuple(done for done in unmoved if stands.get(done.claim.run_id) != done.status)
+    if stale:
+        run(
+            "store_late_finishes",
+            (
+                [done.claim.run_id for done in stale],
+                [done.claim.claimed_at for done in stale],
+                [done.status for done in stale],
+            ),
+        )
+    done_before = {done.claim.job_id for done in unmoved} - {done.claim.job_id for done in stale}
+    return Finished(frozenset(moved | done_before), stale, released)
+
+
+def _params(worker_id: UUID, finishes: Sequence[Finish]) -> tuple[object, ...]:
+    return (
+        worker_id,
+        [done.claim.job_id for done in finishes],
+        [done.claim.fence for done in finishes],
+        [done.claim.run_id for done in finishes],
+        [done.claim.claimed_at for done in finishes],
+        [done.status for done in finishes],
+        [done.state for done in finishes],
+        [done.run_at for done in finishes],
+        [done.wait_s for done in finishes],
+        [done.spends_attempt for done in finishes],
+        [done.spends_throttle for done in finishes],
+        [done.started_after_s for done in finishes],
+        [done.duration_s for done in finishes],
+        [done.failure and done.failure.error_class for done in finishes],
+        [done.failure and done.failure.message for done in finishes],
+        [done.failure and done.failure.traceback for done in finishes],
+        [done.failure and done.failure.fingerprint for done in finishes],
+        [done.verdict for done in finishes],
+        [done.rule for done in finishes],
+        [done.result for done in finishes],
+        [done.death for done in finishes],
+        [done.redis_id for done in finishes],
+        [done.letter_id for done in finishes],
+    )

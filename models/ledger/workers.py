@@ -1,0 +1,86 @@
+"""Worker rows: registering, beating, losing, and what becomes of a lost worker's jobs. It must not know threads."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from uuid import UUID
+
+from models.database import query, run
+from models.ledger.claim import Holder
+
+
+@dataclass(frozen=True, slots=True)
+class LostWorker:
+    """A worker just declared lost; `silent_s` since its last beat."""
+
+    id: UUID
+    host: str
+    pid: int
+    silent_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class RecoveredJob:
+    """A lost worker's job, pending again (or dead as poison)."""
+
+    id: UUID
+    actor: str
+    queue: str
+    state: str
+    client_id: str | None
+    correlation_id: str
+
+
+def register(holder: Holder, queues: Sequence[str], threads: int) -> None:
+    """Insert the worker's row; repeating it is harmless."""
+    query(
+        "INSERT INTO worker (id, host, pid, code_version, queues, threads) VALUES (%s, %s, %s, %s, %s::text[], %s)"
+        " ON CONFLICT (id) DO NOTHING",
+        (holder.id, holder.host, holder.pid, holder.code_version, list(queues), threads),
+    )
+
+
+def beat(worker_id: UUID) -> bool:
+    """Say that this worker lives. False: it was declared lost (or stopped) and must not claim or start anything."""
+    return bool(run("beat", (worker_id,)))
+
+
+def stop(worker_id: UUID) -> None:
+    """Say that this worker ended in good order."""
+    query(
+        "UPDATE worker SET stopped_at = clock_timestamp() WHERE id = %s AND lost_at IS NULL AND stopped_at IS NULL",
+        (worker_id,),
+    )
+
+
+def declare_lost(lease_s: float) -> list[LostWorker]:
+    """Mark every worker lost that has been silent for the whole lease, by the database's clock."""
+    return [LostWorker(*row) for row in run("declare_lost", (lease_s,))]
+
+
+def lost_workers_with_jobs() -> list[tuple[UUID, str, float]]:
+    """Lost workers that still hold jobs: id, host, seconds since the loss was declared."""
+    rows = query(
+        "SELECT worker.id, worker.host, extract(epoch FROM clock_timestamp() - worker.lost_at)::float8 FROM worker"
+        " WHERE worker.lost_at IS NOT NULL AND EXISTS"
+        " (SELECT FROM background_job AS job WHERE job.state = 'running' AND job.worker_id = worker.id)"
+    )
+    return [(row[0], row[1], row[2]) for row in rows]
+
+
+def recover_jobs(
+    worker_id: UUID, *, crashed: Sequence[UUID], suspects: Sequence[UUID], max_crashes: int, limit: int = 500
+) -> list[RecoveredJob]:
+    """Give a lost worker's jobs back, at most `limit`; call it until it gives none.
+
+    `crashed` are counted against their crash budget, `suspects` run alone next time.
+    """
+    rows = run("recover_lost_jobs", (list(crashed), list(suspects), [worker_id], limit, max_crashes))
+    return [RecoveredJob(*row) for row in rows]
+
+
+def running_under(worker_id: UUID) -> dict[UUID, int]:
+    """Jobs that the ledger thinks this worker is running, with their fences."""
+    rows = query("SELECT id, fence FROM background_job WHERE state = 'running' AND worker_id = %s", (worker_id,))
+    return {row[0]: row[1] for row in rows}

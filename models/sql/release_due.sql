@@ -1,0 +1,24 @@
+-- Choose due jobs of one queue in turn between clients and release them. $1 queue, $2 room.
+WITH RECURSIVE client (name) AS (
+  (SELECT coalesce(client_id, '') FROM background_job
+   WHERE state = 'pending' AND queue = $1 ORDER BY coalesce(client_id, '') LIMIT 1)
+  UNION ALL
+  SELECT (SELECT coalesce(job.client_id, '') FROM background_job AS job
+          WHERE job.state = 'pending' AND job.queue = $1 AND coalesce(job.client_id, '') > client.name
+          ORDER BY coalesce(job.client_id, '') LIMIT 1)
+  FROM client WHERE client.name IS NOT NULL),
+due AS (
+  SELECT waiting.id, waiting.run_at, row_number() OVER (PARTITION BY client.name ORDER BY waiting.run_at) AS turn
+  FROM client CROSS JOIN LATERAL (
+    SELECT job.id, job.run_at FROM background_job AS job
+    WHERE job.state = 'pending' AND job.queue = $1 AND coalesce(job.client_id, '') = client.name AND job.run_at <= now()
+    ORDER BY job.run_at LIMIT $2) AS waiting
+  WHERE client.name IS NOT NULL),
+chosen AS MATERIALIZED (SELECT id FROM due ORDER BY turn, run_at LIMIT $2),
+locked AS MATERIALIZED (
+  SELECT job.id FROM background_job AS job JOIN chosen USING (id)
+  WHERE job.state = 'pending' AND job.run_at <= now() ORDER BY job.id FOR UPDATE OF job SKIP LOCKED)
+UPDATE background_job AS job
+SET state = 'queued', release = job.release + 1, released_at = clock_timestamp()
+FROM locked WHERE job.id = locked.id AND job.state = 'pending'
+RETURNING job.id, job.release, job.queue, job.payload
