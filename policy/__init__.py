@@ -1,0 +1,1 @@
+"""Callboard's pure decisions. Standard library only; no clock, no randomness, no I/O: those are arguments."""
