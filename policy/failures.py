@@ -68,7 +68,7 @@ class Failure:
 
     @cached_property
     def retry_when_says(self) -> bool | Exception | None:
-        """What the actor's `retry_when` says of the error as raised: its own error if it fails, None if not given."""
+        """What the actor's `retry_when` says; the error it failed with itself; None where it is not given."""
         if self.budgets.retry_when is None or not self.outermost:
             return None
         try:

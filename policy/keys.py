@@ -68,7 +68,7 @@ def redis_id(job_id: UUID | str, release: int) -> str:
 
 
 def follow_up_key(parent_id: UUID | str, attempt: int, kind: str) -> str:
-    """The dispatch key of what follows from a job's attempt: a pipeline's next step, a callback, a group's end."""
+    """The dispatch key of what follows from an attempt: a pipeline's next step, a callback, a group's end."""
     return f"follow-up:{parent_id}:{attempt}:{kind}"
 
 

@@ -62,11 +62,12 @@ MAIL_LATER_S, MAIL_CLOSING_S = 300.0, 60.0
 #: XX internal.
 PASSING_SQLSTATES = ("08", "25", "28", "40", "53", "55", "57", "58", "XX")
 
-#: Within class 23 these hang on other rows, which come and go: a parent not yet committed, two racing inserts.
+#: Within class 23 these hang on other rows, which come and go: a parent not yet committed, a race of inserts.
 PASSING_CONSTRAINTS = frozenset({"23503", "23505", "23P01"})
 
 #: SQLSTATE classes that lie in the data or the statement: 22 data, 23 constraint, 42 syntax, names and
-#: rights, 44 check option, 54 a limit of the program. Not 0A: "cached plan must not change result type" passes.
+#: rights, 44 check option, 54 a limit of the program. Not 0A: "cached plan must not change result type"
+#: passes.
 REFUSING_SQLSTATES = ("22", "23", "42", "44", "54")
 
 #: Class names by which clients say that the other side was not reached, or went away (socket, redis, psycopg,

@@ -65,7 +65,7 @@ def sqlstate_of(error: BaseException) -> str | None:
 
 
 def http_status_of(error: BaseException) -> int | None:
-    """The HTTP status 400 to 599 that the error or its response carries. SMTP's codes are not taken for one."""
+    """The HTTP status 400 to 599 that the error or its response carries; never an SMTP code."""
     if speaks_smtp(error):
         return None
     response = _read(error, "response")
@@ -79,7 +79,7 @@ def http_status_of(error: BaseException) -> int | None:
 
 
 def smtp_code_of(error: BaseException) -> int | None:
-    """The SMTP reply code 400 to 599. Of several refused recipients the mildest: some address may yet accept."""
+    """The SMTP reply code 400 to 599. Of several refused recipients the mildest: one may yet accept."""
     recipients = _read(error, "recipients")
     if isinstance(recipients, Mapping):
         answers = [answer[0] for answer in recipients.values() if isinstance(answer, tuple) and answer]

@@ -1,4 +1,4 @@
-"""Making any text fit for a row: PostgreSQL takes neither NUL nor lone surrogates, and errors talk at length."""
+"""Making any text fit for a row: PostgreSQL takes no NUL and no lone surrogates, and errors talk at length."""
 
 from __future__ import annotations
 

@@ -1,0 +1,169 @@
+"""Every setting in one table, and how the environment is read into typed values.
+
+Pure: the mapping is an argument, `os.environ` is never touched here, nothing is opened or connected.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
+
+from policy.leases import LEAST_BEATS_PER_LEASE
+from policy.setting_kinds import Setting, Value, flag, number, read_value, shown, text, url, whole, word
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """The settings in force. Names end in their unit; None is unset. `SETTINGS` says what each means."""
+
+    database_url: str | None = None
+    redis_url: str | None = None
+    home: str = ".callboard"
+    log_level: str = "INFO"
+    log_format: str = "json"
+    metrics_port: int = 9191
+    dispatch_window_s: int = 60
+    inline_emergency: bool = False
+    force_inline: bool = False
+    heartbeat_s: float = 5.0
+    lease_s: float = 30.0
+    relay_s: float = 1.0
+    max_crashes: int = 3
+    dedupe_s: int = 86_400
+    status_ttl_s: int = 86_400
+    retention_days: int = 30
+    client_running_max: int = 64
+    cron_secret: str | None = None
+    smtp_url: str | None = None
+    llm_base_url: str | None = None
+    llm_api_key: str | None = None
+    llm_model: str | None = None
+
+
+SETTINGS: tuple[Setting, ...] = (
+    url(
+        "DATABASE_URL",
+        "database_url",
+        ("postgresql", "postgres"),
+        "The PostgreSQL of the ledger; unset: found through CALLBOARD_HOME.",
+    ),
+    url(
+        "REDIS_URL",
+        "redis_url",
+        ("redis", "rediss", "unix"),
+        "The Redis or Valkey that carries what is due; unset: found through CALLBOARD_HOME.",
+    ),
+    text("HOME", "home", "Folder of the embedded servers, their data and the mail sink."),
+    word(
+        "LOG_LEVEL",
+        "log_level",
+        ("TRACE", "DEBUG", "INFO", "SUCCESS", "WARNING", "ERROR", "CRITICAL"),
+        "Lines below this level are not written.",
+    ),
+    word("LOG_FORMAT", "log_format", ("json", "text"), "JSON lines for machines, or text for people."),
+    whole("METRICS_PORT", "metrics_port", "port", 0, 65_535, "Where metrics are scraped; 0: nowhere."),
+    whole(
+        "DISPATCH_WINDOW_SECONDS",
+        "dispatch_window_s",
+        "s",
+        15,
+        3_600,
+        "Length of the period for which the schedule is dispatched once.",
+    ),
+    flag(
+        "INLINE_EMERGENCY",
+        "inline_emergency",
+        "Run the background functions in the tick if enqueueing fails.",
+    ),
+    flag("FORCE_INLINE", "force_inline", "Always run the background functions in the tick."),
+    number("HEARTBEAT_SECONDS", "heartbeat_s", "s", 0.1, 60, "Time between a worker's beats."),
+    number(
+        "LEASE_SECONDS",
+        "lease_s",
+        "s",
+        0.3,
+        3_600,
+        "How long a silent worker keeps its claims; at least three beats.",
+    ),
+    number("RELAY_SECONDS", "relay_s", "s", 0.05, 60, "Time between two rounds of a relay."),
+    whole(
+        "MAX_CRASHES",
+        "max_crashes",
+        "",
+        1,
+        100,
+        "So many lost workers while it ran, and a job is dead: poison.",
+    ),
+    whole(
+        "DEDUPE_SECONDS",
+        "dedupe_s",
+        "s",
+        1,
+        31_536_000,
+        "How long after its dispatch a succeeded job keeps its dispatch key.",
+    ),
+    whole("STATUS_TTL_SECONDS", "status_ttl_s", "s", 1, 31_536_000, "How long a job status stays in Redis."),
+    whole("RETENTION_DAYS", "retention_days", "d", 1, 3_650, "Age at which finished jobs are pruned."),
+    whole(
+        "CLIENT_RUNNING_MAX",
+        "client_running_max",
+        "",
+        1,
+        1_000_000,
+        "Jobs of one client released or running at the same time.",
+    ),
+    text("CRON_SECRET", "cron_secret", "What a caller of the schedule over HTTP must show.", secret=True),
+    url(
+        "SMTP_URL",
+        "smtp_url",
+        ("smtp", "smtps"),
+        "The mail server replies go to; unset: found through CALLBOARD_HOME.",
+    ),
+    url(
+        "LLM_BASE_URL",
+        "llm_base_url",
+        ("http", "https"),
+        "The model's API; unset: the deterministic drafter.",
+    ),
+    text("LLM_API_KEY", "llm_api_key", "The key of the model's API.", secret=True),
+    text("LLM_MODEL", "llm_model", "The model's name."),
+)
+
+
+def default_of(setting: Setting) -> str:
+    """The default as text, "" where there is none."""
+    return shown(setting, getattr(Settings(), setting.attribute))
+
+
+def read(environ: Mapping[str, str]) -> tuple[Settings, list[str]]:
+    """The settings that `environ` asks for, and one warning for each value that was clamped.
+
+    An empty or blank value is unset. Raises SettingInvalid, with secrets masked, for the first value
+    that is not of its kind.
+    """
+    warnings: list[str] = []
+    values: dict[str, Value] = {}
+    for setting in SETTINGS:
+        given = environ.get(setting.name, "").strip()
+        if given:
+            value, warning = read_value(setting, given)
+            values[setting.attribute] = value
+            warnings += [warning] if warning else []
+    return _without_contradictions(Settings(**values), warnings)  # type: ignore[arg-type]
+
+
+def _without_contradictions(settings: Settings, warnings: list[str]) -> tuple[Settings, list[str]]:
+    least_s = LEAST_BEATS_PER_LEASE * settings.heartbeat_s
+    if settings.lease_s >= least_s:
+        return settings, warnings
+    warning = (
+        f"CALLBOARD_LEASE_SECONDS={settings.lease_s:g} is shorter than {LEAST_BEATS_PER_LEASE} beats "
+        f"of CALLBOARD_HEARTBEAT_SECONDS={settings.heartbeat_s:g}: {least_s:g} is used"
+    )
+    return replace(settings, lease_s=least_s), [*warnings, warning]
+
+
+def masked(settings: Settings) -> dict[str, str]:
+    """Every setting as text under its environment name, fit to be shown: secrets masked, unset ones empty."""
+    values = asdict(settings)
+    return {setting.name: shown(setting, values[setting.attribute]) for setting in SETTINGS}
