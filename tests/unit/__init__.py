@@ -1,0 +1,1 @@
+"""Pure tests: no server, no network, no process of their own."""
