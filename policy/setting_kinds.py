@@ -27,7 +27,7 @@ _NUMBER = re.compile(r"[+-]?(?:[0-9]{1,18}(?:\.[0-9]{0,18})?|\.[0-9]{1,18})")
 
 #: From the first colon after `//` (or without a scheme, at all) to the last `@`: a password may hold "@",
 #: "/" and "?", and then no parser of URLs finds its end.
-_URL_PASSWORD = re.compile(r"^((?:[^:/@]*://)?[^:@/?#]*):.*(?=@)", re.DOTALL)
+_URL_PASSWORD = re.compile(r"^([^:/@]*://[^:@/?#]*|[^:@/?#]*(?!://)):.*(?=@)", re.DOTALL)
 _QUERY_SECRET = re.compile(r"(?i)((?:password|passwd|pwd|secret|token|api_?key)=)[^&#]*")
 
 

@@ -1,4 +1,4 @@
-"""Making any text fit for a row: PostgreSQL takes no NUL and no lone surrogates, and errors talk at length."""
+"""Making any text fit for a row: PostgreSQL takes no NUL and no lone surrogates, and errors talk long."""
 
 from __future__ import annotations
 
