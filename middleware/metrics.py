@@ -1,0 +1,154 @@
+"""What is counted, under which names, and one small function for each thing that happens.
+
+It must not know when things happen: callers count after the commit they speak of. Names, labels and meaning are in
+docs/metrics.md. A count costs COST_NOTE
+"""
+
+from __future__ import annotations
+
+from middleware.gauge_readings import GAUGES, READABLE, GaugeReadings, LedgerCollector
+from middleware.metric_series import Counts, Label, Moves, Observes, Series, counter, gauge, histogram
+
+#: Seconds, from a millisecond to six hours: the same for everything an actor may take.
+DURATIONS = (0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600, 1800, 3600, 10800, 21600)  # fmt: skip
+#: Seconds of one ledger statement with its commit: 0.2 ms is a prepared claim, 30 s the longest statement allowed.
+STATEMENTS = (0.0002, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
+#: Seconds from a worker's last beat to its jobs' return; 45 is the bound at the default settings.
+RECOVERIES = (1, 2.5, 5, 10, 15, 20, 25, 30, 35, 40, 45, 60, 90, 120, 300, 600, 3600)
+#: Rows in one statement.
+BATCHES = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024)
+
+#: Series of their own for the first so many; a later one counts as `other` (docs/decisions/0021).
+CLIENTS = 50
+SOURCES = 20
+
+_dispatched = counter("jobs_dispatched", "Jobs dispatched, after commit.", "actor", Label("source", SOURCES))
+_duplicates = counter("jobs_duplicate", "Dispatches refused because a job holds the key.", "actor")
+_refused_copies = counter("copies_refused", "Copies acked without running.", "actor", "outcome")
+_attempts = counter("attempts", "Attempts closed, by run status.", "actor", "queue", "outcome")
+_finished = counter("jobs_finished", "Jobs that reached a final state.", "actor", "state")
+_finished_by_client = counter(
+    "jobs_finished_by_client",
+    "Jobs that reached a final state, by client.",
+    Label("client", CLIENTS),
+    "state",
+)
+_verdicts = counter("verdicts", "Failures judged, by verdict and rule.", "actor", "verdict", "rule")
+_durations = histogram("attempt_duration_seconds", "Start to end of an attempt.", DURATIONS, "actor", "queue")
+_waits = histogram("queue_wait_seconds", "Due to claimed.", DURATIONS, "actor", "queue")
+_in_progress = gauge("jobs_in_progress", "Messages in actors now.", "actor", "queue")
+_dead_letters = counter("dead_letters", "Jobs that died.", "actor", "reason")
+_effects = counter("effects", "Effects by the state they entered.", "kind", "state")
+_refusals = counter("guardrail_refusals", "Replies the gate refused.", "reason")
+_stale_writes = counter("stale_writes_rejected", "Finishes of a claim that was over.", "actor")
+_lost = counter("lost_attempts", "Attempts closed because their worker was lost.", "actor")
+_recoveries = histogram(
+    "recovery_seconds", "Last beat of a lost worker to the return of its jobs.", RECOVERIES
+)
+_windows = counter("dispatch_windows", "Dispatch windows by the status they were closed with.", "status")
+_ledger = histogram("ledger_seconds", "One ledger statement with its commit.", STATEMENTS, "operation")
+_batches = histogram("ledger_batch_size", "Rows in one ledger statement.", BATCHES, "operation")
+_hook_failures = counter("hook_failures", "Exceptions of hooks that Dramatiq swallowed.", "hook")
+
+__all__ = ["COUNTED", "GAUGES", "READABLE", "GaugeReadings", "LedgerCollector"]
+
+#: Every series counted in processes, for documentation and tests.
+COUNTED: tuple[Series[Counts] | Series[Moves] | Series[Observes], ...] = (
+    _dispatched, _duplicates, _refused_copies, _attempts, _finished, _finished_by_client, _verdicts, _durations,
+    _waits, _in_progress, _dead_letters, _effects, _refusals, _stale_writes, _lost, _recoveries, _windows, _ledger,
+    _batches, _hook_failures,
+)  # fmt: skip
+
+
+def job_dispatched(actor: str, source: str | None) -> None:
+    """A dispatch inserted a job."""
+    _dispatched[actor, source].inc()
+
+
+def job_duplicate(actor: str) -> None:
+    """A dispatch met a job that holds its key."""
+    _duplicates[(actor,)].inc()
+
+
+def copy_refused(actor: str, outcome: str) -> None:
+    """A copy was acked without running: duplicate, stale, not_due, cancelled or orphan."""
+    _refused_copies[actor, outcome].inc()
+
+
+def attempt_opened(actor: str, queue: str, wait_s: float) -> None:
+    """A claim was taken `wait_s` seconds after its job fell due; clocks that disagree count as no wait."""
+    _waits[actor, queue].observe(max(wait_s, 0.0))
+
+
+def attempt_closed(actor: str, queue: str, outcome: str, duration_s: float | None) -> None:
+    """An attempt ended with a run status; without a duration it never started."""
+    _attempts[actor, queue, outcome].inc()
+    if duration_s is not None:
+        _durations[actor, queue].observe(max(duration_s, 0.0))
+
+
+def job_finished(actor: str, state: str, client_id: str | None) -> None:
+    """A job reached a final state."""
+    _finished[actor, state].inc()
+    _finished_by_client[client_id, state].inc()
+
+
+def verdict_given(actor: str, verdict: str, rule: str) -> None:
+    """A failure was judged."""
+    _verdicts[actor, verdict, rule].inc()
+
+
+def progress_started(actor: str, queue: str) -> None:
+    """A worker thread took a message into its hooks."""
+    _in_progress[actor, queue].inc()
+
+
+def progress_ended(actor: str, queue: str) -> None:
+    """That thread is done with it, run or skipped. Never without `progress_started`."""
+    _in_progress[actor, queue].dec()
+
+
+def dead_letter(actor: str, reason: str) -> None:
+    """A job became a dead letter."""
+    _dead_letters[actor, reason].inc()
+
+
+def effect_settled(kind: str, state: str) -> None:
+    """An effect entered a state: intended, confirmed, failed, refused or unknown."""
+    _effects[kind, state].inc()
+
+
+def guardrail_refused(reason: str) -> None:
+    """The gate refused a reply."""
+    _refusals[(reason,)].inc()
+
+
+def stale_write(actor: str) -> None:
+    """A finish moved no row because its claim was over."""
+    _stale_writes[(actor,)].inc()
+
+
+def attempt_lost(actor: str) -> None:
+    """An attempt was closed because its worker was declared lost."""
+    _lost[(actor,)].inc()
+
+
+def recovered(seconds: float) -> None:
+    """A lost worker's jobs are pending again, `seconds` after its last beat."""
+    _recoveries[()].observe(max(seconds, 0.0))
+
+
+def window_closed(status: str) -> None:
+    """A dispatch window got its status."""
+    _windows[(status,)].inc()
+
+
+def ledger_timed(operation: str, seconds: float, batch_size: int) -> None:
+    """A ledger statement over `batch_size` rows committed."""
+    _ledger[(operation,)].observe(seconds)
+    _batches[(operation,)].observe(batch_size)
+
+
+def hook_failed(hook: str) -> None:
+    """Dramatiq swallowed an exception of a hook (`before_process_message`, …)."""
+    _hook_failures[(hook,)].inc()

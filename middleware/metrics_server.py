@@ -1,0 +1,188 @@
+"""The /metrics page of a host, in a process of its own, and the hook that counts messages in progress.
+
+It must not know what the numbers mean. One endpoint serves all worker processes of a CALLBOARD_HOME on this host.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from collections.abc import Callable
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import TYPE_CHECKING, Any
+
+import dramatiq
+from dramatiq.common import q_name
+from prometheus_client import CollectorRegistry
+from prometheus_client.exposition import choose_encoder
+from prometheus_client.multiprocess import MultiProcessCollector
+
+from middleware import log_intercept, logs, metric_archive, metrics, multiprocess
+from middleware.gauge_readings import GaugeReadings, LedgerCollector
+from policy import settings
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from dramatiq.broker import Broker, MessageProxy
+    from prometheus_client import Metric
+
+#: All interfaces: Prometheus scrapes from another host, and in a container loopback reaches nobody. The page holds
+#: numbers and the names of actors, queues, sources and clients, never arguments; keep the port inside your network.
+HOST = "0.0.0.0"
+#: Seconds between attempts at a port that another endpoint of this host holds.
+RETRY_S = 5.0
+#: Seconds a client may take over its request.
+REQUEST_TIMEOUT_S = 10
+
+ReadGauges = Callable[[], GaugeReadings]
+
+
+class ProcessesCollector:
+    """The sum of what this host's processes counted, the dead ones included."""
+
+    def collect(self) -> Iterable[Metric]:
+        directory = multiprocess.ensure_folder()
+        with metric_archive.locked(directory):
+            metric_archive.sweep(directory)
+            files = metric_archive.files_in_force(directory)
+            return list(MultiProcessCollector.merge(files, accumulate=True))  # type: ignore[no-untyped-call]
+
+
+def page(read: ReadGauges | None, accept: str) -> tuple[bytes, str]:
+    """The page and its content type: OpenMetrics where `accept` asks for it, else Prometheus text."""
+    registry = CollectorRegistry(auto_describe=False)
+    registry.register(ProcessesCollector())
+    if read is not None:
+        registry.register(LedgerCollector(read))
+    encode, content_type = choose_encoder(accept)
+    return encode(registry), content_type
+
+
+class MetricsServer(ThreadingHTTPServer):
+    """Answers GET /metrics; one page is made at a time, however many ask."""
+
+    daemon_threads = True
+
+    def __init__(self, address: tuple[str, int], read: ReadGauges | None) -> None:
+        self.read = read
+        self.making = threading.Lock()
+        self._parent = os.getppid()
+        super().__init__(address, MetricsHandler)
+
+    def service_actions(self) -> None:
+        # A master that was killed cannot end us, and the port must be free for its successor.
+        if os.getppid() != self._parent:
+            raise SystemExit(0)
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        # A client that hangs up is no matter for a traceback on stderr.
+        logs.event("metrics_request_broken", "DEBUG")
+
+
+class MetricsHandler(BaseHTTPRequestHandler):
+    """One request."""
+
+    timeout = REQUEST_TIMEOUT_S
+    server: MetricsServer
+
+    def do_GET(self) -> None:
+        if self.path.partition("?")[0] != "/metrics":
+            self._answer(404, "text/plain; charset=utf-8", b"the metrics are at /metrics\n")
+            return
+        try:
+            with self.server.making:
+                body, content_type = page(self.server.read, self.headers.get("Accept", ""))
+        except Exception as error:
+            logs.event("scrape_failed", "ERROR", error=error)
+            self._answer(
+                500, "text/plain; charset=utf-8", f"scrape failed: {type(error).__name__}\n".encode()
+            )
+            return
+        self._answer(200, content_type, body)
+
+    def log_message(self, format: str, *args: Any) -> None:
+        """Nothing: a line for each scrape says nothing."""
+
+    def _answer(self, status: int, content_type: str, body: bytes) -> None:
+        self.send_response(status)
+        self.send_header("Content-Type", content_type)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+
+def serve_metrics(read: ReadGauges | None = None) -> int:
+    """Serve /metrics on CALLBOARD_METRICS_PORT until SIGTERM; usable as a Dramatiq fork. 0 when done or switched off.
+
+    A port in use is waited for: another master of this host shows the same numbers meanwhile, and we take over.
+    """
+    logs.configure_from_environment()
+    port = settings.read(os.environ)[0].metrics_port
+    if port == 0:
+        return 0
+    serve(bound_server(port, read))
+    return 0
+
+
+def bound_server(port: int, read: ReadGauges | None) -> MetricsServer:
+    """A server on `port` (0: any free one), once that can be had; the refusal is logged once."""
+    refused = False
+    parent = os.getppid()
+    while True:
+        try:
+            return MetricsServer((HOST, port), read)
+        except OSError as error:
+            if not refused:
+                logs.event("metrics_port_refused", "WARNING", error=error, port=port, retry_s=RETRY_S)
+            refused = True
+        time.sleep(RETRY_S)
+        if os.getppid() != parent:
+            raise SystemExit(0)
+
+
+def serve(server: MetricsServer) -> None:
+    """Answer until SystemExit (Dramatiq's SIGTERM handler raises it) or `server.shutdown()`."""
+    logs.event("metrics_served", port=server.server_address[1])
+    with server:
+        server.serve_forever(poll_interval=0.5)
+
+
+class Metrics(dramatiq.Middleware):
+    """Counts messages in progress, listens for swallowed hook failures, and brings the endpoint's process along."""
+
+    def __init__(self, serve: Callable[[], int] = serve_metrics) -> None:
+        self._serve = serve
+        self._thread = threading.local()
+        log_intercept.when_hook_fails(metrics.hook_failed)
+
+    @property
+    def forks(self) -> list[Callable[[], int]]:
+        return [self._serve]
+
+    def before_process_message(self, broker: Broker, message: MessageProxy) -> None:
+        self._end()  # an after-hook that an interrupt kept from running
+        running = (message.actor_name, q_name(message.queue_name))
+        metrics.progress_started(*running)
+        self._thread.running = running
+
+    def after_process_message(
+        self,
+        broker: Broker,
+        message: MessageProxy,
+        *,
+        result: Any = None,
+        exception: BaseException | None = None,
+    ) -> None:
+        self._end()
+
+    def after_skip_message(self, broker: Broker, message: MessageProxy) -> None:
+        self._end()
+
+    def _end(self) -> None:
+        # Also called where the before-hook did not run, because an earlier middleware skipped the message.
+        running: tuple[str, str] | None = getattr(self._thread, "running", None)
+        if running is not None:
+            self._thread.running = None
+            metrics.progress_ended(*running)
