@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import argparse
 import importlib
-import importlib.metadata
 import os
+import select
 import signal
 import sys
 import threading
@@ -64,7 +64,7 @@ def build_parser(arguments: Sequence[str]) -> argparse.ArgumentParser:
         epilog="Each command has --help. Exit codes: 0 done, 1 error or not healthy, 2 usage, "
         "3 nothing matched, 4 refused by an invariant, 5 partly done.",
     )
-    parser.add_argument("--version", action="version", version=f"callboard {_version()}")
+    parser.add_argument("--version", action=_PrintVersion, nargs=0, help="print the version and leave")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", dest="command", required=True)
     wanted = next((word for word in arguments if not word.startswith("-")), None)
     for name, summary in COMMANDS.items():
@@ -79,11 +79,20 @@ def _add_command(commands: Subparsers, name: str, summary: str, *, loaded: bool)
         commands.add_parser(name, help=summary)
 
 
-def _version() -> str:
-    try:
-        return importlib.metadata.version("callboard")
-    except importlib.metadata.PackageNotFoundError:
-        return "(not installed: run `make .venv`)"
+class _PrintVersion(argparse.Action):
+    """`--version`, looked up when it is asked for: importing the metadata takes as long as all the rest."""
+
+    def __call__(
+        self, parser: argparse.ArgumentParser, _namespace: object, _values: object, _option: str | None = None
+    ) -> NoReturn:
+        import importlib.metadata  # here for the reason above
+
+        try:
+            version = importlib.metadata.version("callboard")
+        except importlib.metadata.PackageNotFoundError:
+            version = "(not installed: run `make .venv`)"
+        print(f"callboard {version}")
+        parser.exit()
 
 
 @contextmanager
@@ -125,14 +134,19 @@ def _code_of_outside(error: Exception) -> int:
 
 
 def _reader_has_gone() -> bool:
-    """Whether standard output is the broken pipe (`callboard jobs list | head`); a socket may be, too."""
+    """Whether standard output is the broken pipe (`callboard jobs list | head`), not some socket."""
     try:
-        sys.stdout.flush()
-    except BrokenPipeError:
-        # What is still buffered would be flushed at the end of the process and complain again.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return True
-    return False
+        output = sys.stdout.fileno()
+    except (OSError, ValueError):  # captured, or closed
+        return False
+    poll = select.poll()
+    poll.register(output, 0)
+    if not any(event & (select.POLLERR | select.POLLHUP) for _, event in poll.poll(0)):
+        return False
+    # What is still buffered is flushed at the end of the process, and would complain again.
+    with open(os.devnull, "wb") as nowhere:
+        os.dup2(nowhere.fileno(), output)
+    return True
 
 
 def _say(message: str, code: ExitCode) -> ExitCode:

@@ -9,6 +9,7 @@ import signal
 import sys
 import types
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager, redirect_stdout
 from pathlib import Path
 
 import psycopg2
@@ -144,26 +145,28 @@ def test_sigterm_lets_the_command_clean_up_and_ends_with_143(play: Play) -> None
     assert signal.getsignal(signal.SIGTERM) is before
 
 
-@pytest.fixture
-def deaf_stdout(capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Standard output as a pipe whose reader has gone; asked for after capfd, which sets its own."""
+@contextmanager
+def deaf_stdout() -> Iterator[None]:
+    """Standard output as a pipe whose reader has gone."""
     reading, writing = os.pipe()
     os.close(reading)
-    with os.fdopen(writing, "w") as pipe:
-        monkeypatch.setattr(sys, "stdout", pipe)
+    with os.fdopen(writing, "w") as pipe, redirect_stdout(pipe):
         yield
 
 
-@pytest.mark.usefixtures("deaf_stdout")
-def test_reader_that_has_gone_is_met_quietly(play: Play, capfd: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize("flush", [False, True], ids=["at the end", "in the middle"])
+def test_reader_that_has_gone_is_met_quietly(
+    play: Play, capsys: pytest.CaptureFixture[str], flush: bool
+) -> None:
     def body() -> int:
-        print("a line that stays in the buffer")
+        print("a line", flush=flush)
         return 0
 
-    ended = play(body)
+    with deaf_stdout():
+        ended = play(body)
 
     assert ended == ExitCode.BROKEN_PIPE
-    assert capfd.readouterr().err == ""
+    assert capsys.readouterr().err == ""
 
 
 @pytest.mark.parametrize(
