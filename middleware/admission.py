@@ -1,6 +1,6 @@
-"""Which label values from outside get a series of their own: the first so many seen on this host, for good.
+"""Which label values from outside get a series of their own: the first so many on this host, for good.
 
-It must not know metrics. A true top N cannot be counted (a series once shown must not shrink); the busiest clients
+It must not know metrics. A true top N cannot be counted (a series once shown must not shrink); the busiest
 are, in all likelihood, among the first seen. Reasons: docs/decisions/0021.
 """
 
@@ -14,7 +14,7 @@ from typing import TextIO
 
 
 class Admission:
-    """A bounded set of values shared by the processes of a host through a file that only grows to its limit."""
+    """A bounded set of values, shared by the processes of a host through a file that only grows."""
 
     def __init__(self, limit: int) -> None:
         self.limit = limit
@@ -22,7 +22,7 @@ class Admission:
         self._lock = Lock()
 
     def admits(self, value: str, file: Path) -> bool:
-        """Whether `value` is one of the first `limit`; raises OSError if the file can be neither read nor made.
+        """Whether `value` is one of the first `limit`; raises OSError if the file cannot be opened.
 
         Asks the file only for a value not yet known, and not at all once the set is full.
         """

@@ -1,4 +1,4 @@
-"""One id for everything that follows from one intention, carried by a context variable and by message options.
+"""One id for all that follows from one intention, carried by a context variable and message options.
 
 It must not know rows, logs or metrics: those ask `current()`.
 """
@@ -19,13 +19,13 @@ if TYPE_CHECKING:
     from dramatiq.broker import Broker, MessageProxy
     from dramatiq.message import Message
 
-#: Characters kept of an id or a traceparent that came with somebody else's message (a W3C traceparent has 55).
+#: Characters kept of an id that came with somebody else's message (a W3C traceparent has 55).
 LONGEST_ID = 200
 
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """What the code running now belongs to. Every field ends up in log lines, so none may hold message arguments."""
+    """What the code running now belongs to. Every field ends up in log lines: none may hold arguments."""
 
     correlation_id: str
     job_id: str | None = None
@@ -66,7 +66,7 @@ def leave(token: Token[Scope | None]) -> None:
 
 
 def refine(**fields: Any) -> None:
-    """Fill in fields of the scope in force (a claim made inside a hook learns them late); nothing without a scope."""
+    """Fill in fields of the scope in force, as a claim made inside a hook learns them; needs one."""
     scope = _scope.get()
     if scope is not None:
         _scope.set(dataclasses.replace(scope, **fields))
@@ -88,7 +88,7 @@ def new_correlation_id() -> str:
 
 
 def scope_of(message: Message[Any] | MessageProxy) -> Scope:
-    """The scope of a message: from its `claim` (attempt, client_id, dispatch_key, job_id) where it has one, else its options."""
+    """The scope of a message: from its `claim` (attempt, client_id, dispatch_key, job_id) or options."""
     options = message.options
     claim = getattr(message, "claim", None)
     return Scope(

@@ -17,7 +17,7 @@ from middleware.metric_series import PREFIX
 
 @dataclass(frozen=True, slots=True)
 class GaugeReadings:
-    """One look at the ledger. None means not known just now: the gauge is then left out rather than shown as 0."""
+    """One look at the ledger. None means not known just now: the gauge is left out, not shown as 0."""
 
     #: Open dead letters by reason.
     dead_letters_open: Mapping[str, int] = field(default_factory=dict)

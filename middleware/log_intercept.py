@@ -1,7 +1,7 @@
-"""Takes in the lines of std logging, and rewrites the few of Dramatiq's that would print message arguments.
+"""Takes in the lines of std logging, and rewrites those of Dramatiq's that would print message arguments.
 
-Templates are those of dramatiq 2.2.1 (worker.py, broker.py, actor.py, middleware/retries.py); a test compares them
-with the installed source. It must not know the sink: it is given a function that writes.
+Templates are those of dramatiq 2.2.1 (worker.py, broker.py, actor.py); a test compares them with the
+installed source. It must not know the sink: it is given a function that writes.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ LONGEST_MESSAGE = 1000
 
 @dataclass(frozen=True, slots=True)
 class Rewritten:
-    """What is written instead of a line; `quotable` is False for errors of actors, whose texts quote arguments."""
+    """What is written instead; `quotable` is False for errors of actors, whose texts quote arguments."""
 
     event: str
     fields: Mapping[str, object]
@@ -47,8 +47,10 @@ def _dropped(_: tuple[Any, ...]) -> None:
     return None
 
 
-def _actor_raised(_: tuple[Any, ...]) -> Rewritten:
-    return Rewritten("actor_raised", {}, quotable=False)
+def _ack_retried(args: tuple[Any, ...]) -> Rewritten:
+    message, error, _ = args
+    fields = log_lines.error_fields(error, with_frames=False)
+    return Rewritten("ack_retried", {"job_id": message.message_id, **fields})
 
 
 def _hook_failed(args: tuple[Any, ...]) -> Rewritten:
@@ -57,7 +59,18 @@ def _hook_failed(args: tuple[Any, ...]) -> Rewritten:
     return Rewritten("hook_failed", {"hook": str(hook), "middleware": type(owner).__name__})
 
 
-#: Dramatiq's templates that hold a message or its arguments, or repeat for each message what the ledger counts.
+_ACK_RETRIED = (
+    "Failed to post_process_message(%s) due to a connection error: %s\n"
+    "The operation will be retried in %s seconds until the connection recovers.\n"
+    "If you restart this worker before this operation succeeds, the message will be re-processed later."
+)
+_ACK_FAILED = (
+    "Unhandled error during post_process_message(%s).  "
+    "You've found a bug in Dramatiq.  Please report it!\n"
+    "Although your message has been processed, it will be processed again once this worker is restarted."
+)
+
+#: Dramatiq's templates that print a message's arguments, or say of each message what the ledger counts.
 REWRITES: dict[str, Rewrite] = {
     "Message %s was skipped.": _dropped,
     "Received args=%r kwargs=%r.": _dropped,
@@ -66,19 +79,11 @@ REWRITES: dict[str, Rewrite] = {
     "Failed to process message %s with expected exception %s.": lambda args: Rewritten(
         "actor_raised_expected", {"error_class": args[1]}
     ),
-    "Failed to process message %s with unhandled exception.": _actor_raised,
-    "Failed to post_process_message(%s) due to a connection error: %s\n"
-    "The operation will be retried in %s seconds until the connection recovers.\n"
-    "If you restart this worker before this operation succeeds, the message will be re-processed later.": lambda args: (
-        Rewritten(
-            "ack_retried",
-            {"job_id": args[0].message_id, **log_lines.error_fields(args[1], with_frames=False)},
-        )
+    "Failed to process message %s with unhandled exception.": lambda _: Rewritten(
+        "actor_raised", {}, quotable=False
     ),
-    "Unhandled error during post_process_message(%s).  You've found a bug in Dramatiq.  Please report it!\n"
-    "Although your message has been processed, it will be processed again once this worker is restarted.": lambda args: (
-        Rewritten("ack_failed", {"job_id": args[0].message_id})
-    ),
+    _ACK_RETRIED: _ack_retried,
+    _ACK_FAILED: lambda args: Rewritten("ack_failed", {"job_id": args[0].message_id}),
     "Unexpected failure in %s of %r.": _hook_failed,
 }
 
@@ -103,7 +108,7 @@ def install(level: str, *, write: Write) -> None:
 
 
 class Intercept(logging.Handler):
-    """Hands each record on as an event; a record that cannot be put into words is named by its logger alone."""
+    """Hands each record on as an event; one that cannot be put into words is named by its logger alone."""
 
     def __init__(self, write: Write) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""How one log line is put into bytes: field order, safe values, capped tracebacks, one line whatever the values hold.
+"""How one log line is put into text: safe values, capped tracebacks, one line whatever the values hold.
 
 It must not know where lines go, nor read the scope: `logs` hands it a finished mapping.
 """
@@ -14,8 +14,8 @@ from typing import Any
 
 import orjson
 
-#: Bytes of a line; past it every text in the line is cut to `LONG_TEXT`. Longer ones would not stay whole in a pipe
-#: shared by several processes.
+#: Bytes of a line; past it every text in the line is cut to `LONG_TEXT`: a line of any length would be torn
+#: where several processes share a pipe.
 LONGEST_LINE = 16_384
 #: Characters of a text in a line that was too long.
 LONG_TEXT = 400
@@ -30,8 +30,8 @@ DEEPEST_TRACEBACK = 12
 #: Errors kept of a chain of causes.
 LONGEST_CHAIN = 3
 
-# What can end a line, hide text or reverse it on a terminal or in a viewer, and may stand raw in JSON (C0 may not):
-# DEL and C1, soft hyphen, Arabic letter mark, zero-width and bidi controls, line and paragraph separators, BOM, tags.
+# What can end a line, hide text or reverse it in a terminal or viewer, yet may stand raw in JSON: DEL and C1,
+# soft hyphen, Arabic letter mark, zero-width and bidi controls, line and paragraph separators, BOM, tags.
 _TREACHEROUS = re.compile(
     "[\x7f-\x9f\xad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\U000e0000-\U000e007f]"
 )
@@ -55,7 +55,7 @@ def encode_json(line: Mapping[str, object]) -> str:
 
 
 def encode_text(line: Mapping[str, object]) -> str:
-    """`<at> <LEVEL> <event> key=value …` and a newline, for people; values that are not plain words are quoted."""
+    """`<at> <LEVEL> <event> key=value …` and a newline, for people; what is no plain word is quoted."""
     rest = (f" {key}={_word(value)}" for key, value in line.items() if key not in {"at", "level", "event"})
     return f"{line['at']} {line['level']!s:<8} {_word(line['event'])}{''.join(rest)}\n"
 

@@ -1,6 +1,6 @@
-"""Where log lines come from and go to: loguru with one sink, the scope's fields in every line, std logging taken in.
+"""Where log lines come from and go: loguru with one sink, the scope's ids in each line, std logging taken in.
 
-It must not know rows or metrics. What a line may hold: an event's name and bound fields, never arguments or payloads.
+It must not know rows or metrics. A line holds an event's name and bound fields, never arguments or payloads.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ _LEVELS = ((50, "CRITICAL"), (40, "ERROR"), (30, "WARNING"), (20, "INFO"), (0, "
 
 
 class Sink:
-    """Writes each line to `stream`, or to whatever `sys.stderr` is at that moment: Dramatiq swaps it after the fork."""
+    """Writes each line to `stream`, or to what `sys.stderr` is by then: Dramatiq swaps it after the fork."""
 
     def __init__(self, encode: log_lines.Encoder, stream: TextIO | None = None) -> None:
         self.encode = encode
@@ -87,9 +87,10 @@ class Sink:
 
 
 def event(name: str, /, level: str = "INFO", *, error: BaseException | None = None, **fields: object) -> None:
-    """Write one line: `event` is `name`, the scope's ids are added, `error` becomes class, first line and frames.
+    """Write one line: `event` is `name`, the scope's ids are added, `error` becomes class, text and frames.
 
-    Costs COST_NOTE
+    benchmarks/log_cost.py: 31 µs, where a plain line of std logging takes 15 and loguru with a sink that does
+    nothing 20; 2.5 µs below the level.
     """
     if error is not None:
         fields = {**log_lines.error_fields(error), **fields}
@@ -97,7 +98,7 @@ def event(name: str, /, level: str = "INFO", *, error: BaseException | None = No
 
 
 def configure(*, level: str, format: str, stream: TextIO | None = None) -> None:
-    """Send every line of this process, std logging's and warnings' too, through one sink; repeating it is harmless.
+    """Send every line of this process, std logging's and warnings' too, to one sink; may be repeated.
 
     `level` is a standard level name, `format` one of `json` and `text`; raises ValueError for another format.
     Without `stream` lines go to `sys.stderr` as it is when they are written.
@@ -112,7 +113,7 @@ def configure(*, level: str, format: str, stream: TextIO | None = None) -> None:
 
 
 def configure_from_environment() -> None:
-    """`configure` by CALLBOARD_LOG_LEVEL and CALLBOARD_LOG_FORMAT: for worker children, forks and launchers."""
+    """`configure` by CALLBOARD_LOG_LEVEL and CALLBOARD_LOG_FORMAT: for workers, forks and launchers."""
     chosen, _ = settings.read(os.environ)
     configure(level=chosen.log_level, format=chosen.log_format)
 

@@ -67,10 +67,10 @@ def read_archive(directory: Path) -> Archive:
 
 
 def sweep(directory: Path) -> int:
-    """Put the counts of dead processes into the archive and drop their files; the number of files. Call under `locked`.
+    """Put the counts of dead processes into the archive and drop their files; how many. Under `locked`.
 
-    The manifest's rename is the one point at which the sums change hands: before it the new sums are not read, after
-    it the absorbed files are not. A sweep that dies anywhere is finished by the next.
+    The manifest's rename is the one point at which the sums change hands: before it the new sums are not read,
+    after it the absorbed files are not. A sweep that dies anywhere is finished by the next.
     """
     archive = read_archive(directory)
     _drop(directory, archive)

@@ -1,7 +1,7 @@
 """Metrics that many processes add up, looked up by label values at the price of a dictionary.
 
-It must not know what is counted. Nothing is made before the first count; a folder that cannot be written costs the
-numbers, never the job (`multiprocess`).
+It must not know what is counted. Nothing is made before the first count; a folder that cannot be written
+costs the numbers, never the job (`multiprocess`).
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ LONGEST_VALUE = 120
 
 @dataclass(frozen=True, slots=True)
 class Label:
-    """A label whose values come from outside: the first `limit` on this host are kept, later ones are `other`."""
+    """A label whose values come from outside: the first `limit` on this host stay, later ones are `other`."""
 
     name: str
     limit: int

@@ -1,7 +1,8 @@
 """What is counted, under which names, and one small function for each thing that happens.
 
-It must not know when things happen: callers count after the commit they speak of. Names, labels and meaning are in
-docs/metrics.md. A count costs COST_NOTE
+It must not know when things happen: callers count after the commit they speak of. Names, labels and meaning
+are in docs/metrics.md. benchmarks/log_cost.py: 3 µs a counter, 6 µs a histogram, 4.5 µs the library's own
+`labels().inc()` on the same machine.
 """
 
 from __future__ import annotations
@@ -10,8 +11,11 @@ from middleware.gauge_readings import GAUGES, READABLE, GaugeReadings, LedgerCol
 from middleware.metric_series import Counts, Label, Moves, Observes, Series, counter, gauge, histogram
 
 #: Seconds, from a millisecond to six hours: the same for everything an actor may take.
-DURATIONS = (0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600, 1800, 3600, 10800, 21600)  # fmt: skip
-#: Seconds of one ledger statement with its commit: 0.2 ms is a prepared claim, 30 s the longest statement allowed.
+DURATIONS = (
+    *(0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5),
+    *(1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0, 600.0, 1800.0, 3600.0, 10800.0, 21600.0),
+)
+#: Seconds of one ledger statement with its commit: 0.2 ms for a prepared one, 30 s the longest allowed.
 STATEMENTS = (0.0002, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
 #: Seconds from a worker's last beat to its jobs' return; 45 is the bound at the default settings.
 RECOVERIES = (1, 2.5, 5, 10, 15, 20, 25, 30, 35, 40, 45, 60, 90, 120, 300, 600, 3600)
@@ -54,10 +58,27 @@ __all__ = ["COUNTED", "GAUGES", "READABLE", "GaugeReadings", "LedgerCollector"]
 
 #: Every series counted in processes, for documentation and tests.
 COUNTED: tuple[Series[Counts] | Series[Moves] | Series[Observes], ...] = (
-    _dispatched, _duplicates, _refused_copies, _attempts, _finished, _finished_by_client, _verdicts, _durations,
-    _waits, _in_progress, _dead_letters, _effects, _refusals, _stale_writes, _lost, _recoveries, _windows, _ledger,
-    _batches, _hook_failures,
-)  # fmt: skip
+    _dispatched,
+    _duplicates,
+    _refused_copies,
+    _attempts,
+    _finished,
+    _finished_by_client,
+    _verdicts,
+    _durations,
+    _waits,
+    _in_progress,
+    _dead_letters,
+    _effects,
+    _refusals,
+    _stale_writes,
+    _lost,
+    _recoveries,
+    _windows,
+    _ledger,
+    _batches,
+    _hook_failures,
+)
 
 
 def job_dispatched(actor: str, source: str | None) -> None:

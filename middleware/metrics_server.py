@@ -1,6 +1,6 @@
 """The /metrics page of a host, in a process of its own, and the hook that counts messages in progress.
 
-It must not know what the numbers mean. One endpoint serves all worker processes of a CALLBOARD_HOME on this host.
+It must not know what the numbers mean. One endpoint serves all processes of a CALLBOARD_HOME on this host.
 """
 
 from __future__ import annotations
@@ -28,8 +28,8 @@ if TYPE_CHECKING:
     from dramatiq.broker import Broker, MessageProxy
     from prometheus_client import Metric
 
-#: All interfaces: Prometheus scrapes from another host, and in a container loopback reaches nobody. The page holds
-#: numbers and the names of actors, queues, sources and clients, never arguments; keep the port inside your network.
+#: All interfaces: Prometheus scrapes from another host, and in a container loopback reaches nobody.
+#: The page holds numbers and names of actors, queues, sources and clients, no arguments; keep the port inside.
 HOST = "0.0.0.0"
 #: Seconds between attempts at a port that another endpoint of this host holds.
 RETRY_S = 5.0
@@ -114,9 +114,10 @@ class MetricsHandler(BaseHTTPRequestHandler):
 
 
 def serve_metrics(read: ReadGauges | None = None) -> int:
-    """Serve /metrics on CALLBOARD_METRICS_PORT until SIGTERM; usable as a Dramatiq fork. 0 when done or switched off.
+    """Serve /metrics on CALLBOARD_METRICS_PORT until SIGTERM; usable as a Dramatiq fork. Returns 0.
 
-    A port in use is waited for: another master of this host shows the same numbers meanwhile, and we take over.
+    Port 0 switches it off. A port in use is waited for: its holder, another master of this host, shows the
+    same numbers meanwhile, and we take over.
     """
     logs.configure_from_environment()
     port = settings.read(os.environ)[0].metrics_port
@@ -150,7 +151,7 @@ def serve(server: MetricsServer) -> None:
 
 
 class Metrics(dramatiq.Middleware):
-    """Counts messages in progress, listens for swallowed hook failures, and brings the endpoint's process along."""
+    """Counts messages in progress, listens for swallowed hook failures, and brings the endpoint along."""
 
     def __init__(self, serve: Callable[[], int] = serve_metrics) -> None:
         self._serve = serve

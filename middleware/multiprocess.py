@@ -1,7 +1,7 @@
-"""One set of metrics out of many processes: where their files lie, what they are called, and who still lives.
+"""One set of metrics out of many processes: where their files lie, how they are called, who still lives.
 
-prometheus_client would choose between memory and files when it is first imported, by whoever that is. `install`
-chooses for all metrics made after it, so the order of imports does not matter. Reasons: docs/decisions/0020.
+prometheus_client would choose between memory and files when it is first imported, by whoever that is.
+`install` chooses for all metrics made after it: the order of imports does not matter (docs/decisions/0020).
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ def prepare(directory: Path) -> None:
 
 
 def install() -> None:
-    """`prepare` with `metrics/<layout>` under CALLBOARD_HOME, and every metric made from now on in files there."""
+    """`prepare` with `metrics/<layout>` under CALLBOARD_HOME; metrics made from now on are files there."""
     prepare(Path(os.environ.get("CALLBOARD_HOME") or ".callboard") / "metrics" / LAYOUT)
     values.ValueClass = FileValue
 
@@ -46,7 +46,7 @@ _identity: tuple[int, str] = (0, "")
 
 
 def process_identity() -> str:
-    """`<pid>-<start>`: unlike a pid it is never given twice while the host runs. Asked at every count: kept."""
+    """`<pid>-<start>`: unlike a pid never given twice while the host runs. Asked at every count: kept."""
     global _identity  # noqa: PLW0603
     pid = os.getpid()
     if _identity[0] != pid:
@@ -89,7 +89,7 @@ _Files: Any = values.MultiProcessValue(process_identity)  # type: ignore[no-unty
 
 
 class FileValue(_Files):  # type: ignore[misc]
-    """prometheus_client's value in a file of this process, which costs the number, never the job, where it fails.
+    """prometheus_client's value in a file of this process; where that fails it costs the number, not the job.
 
     It opens files also inside a count (after a fork): a full disk must not surface in a hook.
     """
