@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable
 from datetime import datetime
 
 from policy import symptoms
-from policy.errors import OutcomeUnknown, Reschedule, Throttled
+from policy.errors import ActorVerdict, OutcomeUnknown, Reschedule, Throttled
 from policy.failures import Failure
 
 #: HTTP: the request itself is refused, and the same request will be again (RFC 9110 §15.5; 451: RFC 7725).
@@ -115,3 +115,19 @@ def retry_after_s(failure: Failure) -> float | None:
 def delay_s(failure: Failure) -> float | None:
     """Seconds that Dramatiq's Retry names."""
     return symptoms.delay_s_of(failure.link) if "Retry" in failure.names else None
+
+
+def code_as_reason(failure: Failure) -> str:
+    """The actor's own reason, or the code that decided; never the error's text, which may hold anything."""
+    if isinstance(failure.link, ActorVerdict):
+        return failure.link.reason
+    if failure.smtp_code is not None:
+        return f"SMTP {failure.smtp_code}"
+    if failure.status is not None:
+        return f"HTTP {failure.status}"
+    return f"SQLSTATE {failure.sqlstate}" if failure.sqlstate else ""
+
+
+def broken_retry_when(failure: Failure) -> str:
+    """How the actor's `retry_when` failed."""
+    return f"retry_when raised {type(failure.retry_when_says).__name__}"

@@ -40,6 +40,7 @@ class Rule:
     matches: Callable[[Failure], bool]
     wait_s: Callable[[Failure], float | None] = lambda failure: None
     run_at: Callable[[Failure], datetime | None] = lambda failure: None
+    reason: Callable[[Failure], str] = conditions.code_as_reason
     final: bool = False
 
 
@@ -85,6 +86,7 @@ RULES: tuple[Rule, ...] = (
         "the actor's `retry_when` failed itself: neither for ever nor silently",
         VerdictKind.TERMINAL,
         lambda failure: isinstance(failure.retry_when_says, Exception),
+        reason=conditions.broken_retry_when,
     ),
     Rule(
         "retry-when-refused",

@@ -11,7 +11,6 @@ from datetime import datetime, timedelta
 from typing_extensions import assert_never
 
 from policy.backoff import retry_delay_s
-from policy.errors import ActorVerdict
 from policy.failures import Budgets, Failure
 from policy.rules import RULES, Rule, VerdictKind
 from policy.states import DeadReason, JobState, RunStatus
@@ -82,19 +81,9 @@ def _verdict(rule: Rule, failure: Failure) -> Verdict:
         rule.id,
         wait_s=rule.wait_s(failure),
         run_at=rule.run_at(failure),
-        reason=_reason(failure),
+        reason=rule.reason(failure),
         final=rule.final,
     )
-
-
-def _reason(failure: Failure) -> str:
-    if isinstance(failure.link, ActorVerdict):
-        return failure.link.reason
-    if failure.smtp_code is not None:
-        return f"SMTP {failure.smtp_code}"
-    if failure.status is not None:
-        return f"HTTP {failure.status}"
-    return f"SQLSTATE {failure.sqlstate}" if failure.sqlstate else ""
 
 
 def decide(

@@ -1,0 +1,196 @@
+"""Settings: defaults, clamps, refusals and masks."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, fields
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from policy.errors import SettingInvalid
+from policy.setting_kinds import Kind, mask_url
+from policy.settings import SETTINGS, Settings, default_of, masked, read
+
+#: Every name of the contract, with its default as `callboard config` shows it.
+CONTRACT = {
+    "CALLBOARD_DATABASE_URL": "",
+    "CALLBOARD_REDIS_URL": "",
+    "CALLBOARD_HOME": ".callboard",
+    "CALLBOARD_LOG_LEVEL": "INFO",
+    "CALLBOARD_LOG_FORMAT": "json",
+    "CALLBOARD_METRICS_PORT": "9191",
+    "CALLBOARD_DISPATCH_WINDOW_SECONDS": "60",
+    "CALLBOARD_INLINE_EMERGENCY": "off",
+    "CALLBOARD_FORCE_INLINE": "off",
+    "CALLBOARD_HEARTBEAT_SECONDS": "5",
+    "CALLBOARD_LEASE_SECONDS": "30",
+    "CALLBOARD_RELAY_SECONDS": "1",
+    "CALLBOARD_MAX_CRASHES": "3",
+    "CALLBOARD_DEDUPE_SECONDS": "86400",
+    "CALLBOARD_STATUS_TTL_SECONDS": "86400",
+    "CALLBOARD_RETENTION_DAYS": "30",
+    "CALLBOARD_CLIENT_RUNNING_MAX": "64",
+    "CALLBOARD_CRON_SECRET": "",
+    "CALLBOARD_SMTP_URL": "",
+    "CALLBOARD_LLM_BASE_URL": "",
+    "CALLBOARD_LLM_API_KEY": "",
+    "CALLBOARD_LLM_MODEL": "",
+}
+
+
+def test_an_empty_environment_gives_the_defaults_of_the_contract() -> None:
+    settings, warnings = read({"PATH": "/bin", "CALLBOARD_LEASE_SECONDS": "  "})
+
+    assert settings == Settings()
+    assert masked(settings) == CONTRACT
+    assert warnings == []
+
+
+def test_the_table_names_every_attribute_once_and_its_default() -> None:
+    assert [setting.attribute for setting in SETTINGS] == list(asdict(Settings()))
+    assert {setting.name: default_of(setting) for setting in SETTINGS} == CONTRACT
+    assert len(fields(Settings)) == len(SETTINGS)
+
+
+@pytest.mark.parametrize("setting", SETTINGS, ids=lambda setting: setting.name)
+def test_every_setting_has_a_meaning_and_every_number_a_range_around_its_default(setting: object) -> None:
+    found = next(one for one in SETTINGS if one is setting)
+
+    assert found.meaning.endswith(".")
+    if found.kind in {Kind.WHOLE, Kind.NUMBER}:
+        assert found.low is not None
+        assert found.high is not None
+        assert found.low <= getattr(Settings(), found.attribute) <= found.high
+
+
+@pytest.mark.parametrize(
+    ("name", "given_text", "attribute", "value"),
+    [
+        ("HEARTBEAT_SECONDS", " 2.5 ", "heartbeat_s", 2.5),
+        ("MAX_CRASHES", "+7", "max_crashes", 7),
+        ("INLINE_EMERGENCY", "On", "inline_emergency", True),
+        ("INLINE_EMERGENCY", "0", "inline_emergency", False),
+        ("LOG_LEVEL", "debug", "log_level", "DEBUG"),
+        ("LOG_FORMAT", "TEXT", "log_format", "text"),
+        ("DATABASE_URL", "postgres://h/db", "database_url", "postgres://h/db"),
+        ("REDIS_URL", "unix:///run/redis.sock", "redis_url", "unix:///run/redis.sock"),
+        ("LLM_MODEL", "some-model", "llm_model", "some-model"),
+    ],
+)
+def test_a_value_is_read_as_its_kind(name: str, given_text: str, attribute: str, value: object) -> None:
+    settings, warnings = read({f"CALLBOARD_{name}": given_text})
+
+    assert getattr(settings, attribute) == value
+    assert warnings == []
+
+
+@pytest.mark.parametrize(
+    ("name", "given_text", "attribute", "clamped"),
+    [
+        ("DISPATCH_WINDOW_SECONDS", "5", "dispatch_window_s", 15),
+        ("DISPATCH_WINDOW_SECONDS", "86400", "dispatch_window_s", 3_600),
+        ("METRICS_PORT", "70000", "metrics_port", 65_535),
+        ("MAX_CRASHES", "-3", "max_crashes", 1),
+        ("RELAY_SECONDS", "0", "relay_s", 0.05),
+    ],
+)
+def test_a_value_out_of_range_is_clamped_with_one_warning(
+    name: str, given_text: str, attribute: str, clamped: float
+) -> None:
+    settings, warnings = read({f"CALLBOARD_{name}": given_text})
+
+    assert getattr(settings, attribute) == clamped
+    assert len(warnings) == 1
+    assert f"CALLBOARD_{name}={given_text}" in warnings[0]
+    assert f"{clamped:.15g} is used" in warnings[0]
+
+
+@pytest.mark.parametrize(
+    ("name", "given_text"),
+    [
+        ("HEARTBEAT_SECONDS", "soon"),
+        ("HEARTBEAT_SECONDS", "nan"),
+        ("HEARTBEAT_SECONDS", "inf"),
+        ("HEARTBEAT_SECONDS", "."),
+        ("LEASE_SECONDS", "30 s"),
+        ("MAX_CRASHES", "2.5"),
+        ("MAX_CRASHES", "1_000"),
+        ("MAX_CRASHES", "٣"),
+        ("MAX_CRASHES", "9" * 5_000),
+        ("FORCE_INLINE", "maybe"),
+        ("LOG_LEVEL", "loud"),
+        ("DATABASE_URL", "mysql://h/db"),
+        ("REDIS_URL", "localhost:6379"),
+    ],
+)
+def test_a_value_not_of_its_kind_is_refused_in_one_line(name: str, given_text: str) -> None:
+    with pytest.raises(SettingInvalid) as refusal:
+        read({f"CALLBOARD_{name}": given_text})
+
+    assert str(refusal.value).startswith(f"CALLBOARD_{name}=")
+    assert "allowed is " in str(refusal.value)
+    assert "\n" not in str(refusal.value)
+
+
+def test_a_refused_url_does_not_show_its_password() -> None:
+    with pytest.raises(SettingInvalid) as refusal:
+        read({"CALLBOARD_DATABASE_URL": "mysql://me:s3cret@h/db"})
+
+    assert "mysql://me:***@h/db" in str(refusal.value)
+    assert "s3cret" not in str(refusal.value)
+
+
+def test_a_lease_of_fewer_than_three_beats_is_lengthened_with_a_warning() -> None:
+    settings, warnings = read({"CALLBOARD_HEARTBEAT_SECONDS": "20"})
+
+    assert settings.lease_s == 60
+    assert len(warnings) == 1
+    assert "CALLBOARD_LEASE_SECONDS=30 is shorter than 3 beats" in warnings[0]
+
+
+def test_secrets_are_never_shown() -> None:
+    settings, _ = read({"CALLBOARD_CRON_SECRET": "s3cret", "CALLBOARD_LLM_API_KEY": "s3cret"})
+
+    shown = masked(settings)
+
+    assert (shown["CALLBOARD_CRON_SECRET"], shown["CALLBOARD_LLM_API_KEY"]) == ("***", "***")
+
+
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        ("postgresql://me:s3cret@h:5432/db", "postgresql://me:***@h:5432/db"),
+        ("postgresql://me:s3/cr@e?t@h/db", "postgresql://me:***@h/db"),
+        ("redis://:s3cret@h", "redis://:***@h"),
+        (
+            "postgresql:///db?host=/run&password=s3cret&user=me",
+            "postgresql:///db?host=/run&password=***&user=me",
+        ),
+        ("me:s3cret@h", "me:***@h"),
+        ("postgresql://me@h/db", "postgresql://me@h/db"),
+        ("redis://h:6379/0", "redis://h:6379/0"),
+    ],
+    ids=["password", "password of all signs", "no user", "in the query", "no scheme", "no password", "port"],
+)
+def test_passwords_in_urls_are_masked(url: str, shown: str) -> None:
+    assert mask_url(url) == shown
+
+
+@given(st.text(alphabet=st.characters(exclude_categories=["Cs"]), min_size=1))
+def test_no_password_is_ever_shown(password: str) -> None:
+    assert mask_url(f"smtp://me:{password}@h") == "smtp://me:***@h"
+
+
+@given(st.sampled_from(SETTINGS), st.text(max_size=12))
+def test_any_text_is_read_within_bounds_or_refused(setting: object, given_text: str) -> None:
+    found = next(one for one in SETTINGS if one is setting)
+
+    try:
+        settings, _ = read({found.name: given_text})
+    except SettingInvalid:
+        return
+
+    value = getattr(settings, found.attribute)
+    if found.low is not None and found.high is not None:
+        assert found.low <= value <= found.high
