@@ -1,0 +1,1 @@
+"""Commands and workers as people run them: real processes, real servers."""
