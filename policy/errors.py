@@ -53,10 +53,10 @@ class Throttled(ActorVerdict):
     """
 
     def __init__(self, reason: str = "", *, retry_after_s: float) -> None:
-        if not (math.isfinite(retry_after_s) and retry_after_s >= 0):
+        if not 0 <= retry_after_s < math.inf:
             raise ValueError(f"retry_after_s must be a finite number of seconds >= 0, not {retry_after_s!r}")
         super().__init__(reason)
-        self.retry_after_s = float(retry_after_s)
+        self.retry_after_s = retry_after_s
 
 
 class Reschedule(ActorVerdict):

@@ -5,7 +5,6 @@ No driver is imported: its errors are known by attributes and class names. Judgi
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Iterator, Mapping
 from datetime import datetime, timezone
@@ -16,6 +15,9 @@ DEEPEST_CAUSE = 8
 
 _SQLSTATE = re.compile(r"[0-9A-Z]{5}")
 _SECONDS = re.compile(r"\s*([0-9]{1,9}(?:\.[0-9]{1,9})?)\s*")
+
+#: A year: longer delays are mistakes, and an int may be too large for a float.
+LONGEST_DELAY_MS = 366 * 86_400_000
 
 #: Status codes of HTTP and SMTP that speak of failure.
 _FAILURES = range(400, 600)
@@ -104,6 +106,14 @@ def retry_after_s_of(error: BaseException, now: datetime) -> float | None:
     return None
 
 
+def delay_s_of(error: BaseException) -> float | None:
+    """Seconds of the `delay` in milliseconds that Dramatiq's `Retry` carries."""
+    delay_ms = _read(error, "delay")
+    if isinstance(delay_ms, bool) or not isinstance(delay_ms, (int, float)):
+        return None
+    return min(delay_ms, LONGEST_DELAY_MS) / 1_000 if delay_ms > 0 else 0.0
+
+
 def _seconds_until(text: str, now: datetime) -> float | None:
     seconds = _SECONDS.fullmatch(text)
     if seconds:
@@ -158,11 +168,3 @@ def _read(carrier: object, name: str) -> object:
         return getattr(carrier, name, None)
     except Exception:  # a property of a foreign error may raise anything (httpx: RuntimeError)
         return None
-
-
-def delay_s_of(error: BaseException) -> float | None:
-    """Seconds of the `delay` in milliseconds that Dramatiq's `Retry` carries."""
-    delay_ms = _read(error, "delay")
-    if isinstance(delay_ms, (int, float)) and not isinstance(delay_ms, bool) and math.isfinite(delay_ms):
-        return max(delay_ms / 1_000, 0.0)
-    return None

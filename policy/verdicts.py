@@ -14,7 +14,7 @@ from policy.backoff import retry_delay_s
 from policy.failures import Budgets, Failure
 from policy.rules import RULES, Rule, VerdictKind
 from policy.states import DeadReason, JobState, RunStatus
-from policy.symptoms import causes
+from policy.symptoms import LONGEST_DELAY_MS, causes
 
 __all__ = ["RULES", "Budgets", "Decision", "Rule", "Verdict", "VerdictKind", "classify", "decide"]
 
@@ -26,9 +26,6 @@ SHORTEST_WAIT_S = 1.0
 
 #: However late the other side says, it is asked again after a day.
 LONGEST_THROTTLE_S = 86_400.0
-
-#: A year; only keeps a delay that somebody computed wrongly within the range of datetime.
-LONGEST_DELAY_S = 366 * 86_400.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,7 +154,7 @@ def _throttle(verdict: Verdict, budgets: Budgets, now: datetime, backoff_s: floa
 
 
 def _after(now: datetime, wait_s: float) -> datetime:
-    return now + timedelta(seconds=min(max(wait_s, 0.0), LONGEST_DELAY_S))
+    return now + timedelta(seconds=min(max(wait_s, 0.0), LONGEST_DELAY_MS / 1_000))
 
 
 def _dead(reason: DeadReason) -> Decision:

@@ -17,7 +17,9 @@ from hypothesis import strategies as st
 
 from policy.symptoms import (
     DEEPEST_CAUSE,
+    LONGEST_DELAY_MS,
     causes,
+    delay_s_of,
     http_status_of,
     relatives,
     retry_after_s_of,
@@ -123,7 +125,7 @@ def test_smtp_code_is_found(error: BaseException, code: int | None) -> None:
 
 def test_sqlstate_is_found_through_peewees_wrapper() -> None:
     driver_error = psycopg2.errors.DeadlockDetected("deadlock")
-    driver_error.__setstate__({"pgcode": "40P01"})
+    driver_error.__setstate__({"pgcode": "40P01"})  # type: ignore[no-untyped-call]
 
     (link,) = causes(peewee.OperationalError(driver_error, "deadlock"))
 
@@ -215,3 +217,19 @@ def test_a_group_of_one_is_seen_through_and_of_several_is_not() -> None:
     assert [type(link) for link in causes(single)] == [ValueError]
     assert list(causes(several)) == [several]
     assert {type(error) for error in relatives(several)} == {Foreign, ValueError, KeyError}
+
+
+@pytest.mark.parametrize(
+    ("delay_ms", "delay_s"),
+    [
+        (1_500, 1.5),
+        (0, 0.0),
+        (-7, 0.0),
+        (10**400, LONGEST_DELAY_MS / 1_000),
+        (float("nan"), 0.0),
+        (True, None),
+    ],
+    ids=["usual", "none", "negative", "beyond any float", "not a number", "bool"],
+)
+def test_a_delay_in_milliseconds_is_read_in_seconds(delay_ms: object, delay_s: float | None) -> None:
+    assert delay_s_of(Foreign(delay=delay_ms)) == delay_s
