@@ -69,7 +69,7 @@ class Failure:
     @cached_property
     def retry_when_says(self) -> bool | Exception | None:
         """What the actor's `retry_when` says; the error it failed with itself; None where it is not given."""
-        if self.budgets.retry_when is None or not self.outermost:
+        if self.budgets.retry_when is None:
             return None
         try:
             return bool(self.budgets.retry_when(self.budgets.attempts_spent, self.error))

@@ -16,7 +16,7 @@ MESSAGE_CHARS = 2_000
 _VARYING = re.compile(
     r"\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b"  # a UUID
     r"|\b0x[0-9a-f]+\b"  # an address
-    r"|\b(?=[a-f]*[0-9])[0-9a-f]{8,}\b"  # a digest; at least one digit, so that "defaced" stays a word
+    r"|\b(?=[a-f]*[0-9])[0-9a-f]{8,}\b"  # a digest; at least one digit, so that words stay words
     r"|[0-9]+(?:[.,:][0-9]+)*",  # a number, an amount, a time of day
     re.IGNORECASE,
 )

@@ -147,12 +147,8 @@ def test_the_reason_holds_codes_and_never_the_errors_text(error: BaseException, 
 
 # Whatever an error carries.
 
-oddities = st.one_of(
-    st.none(), st.booleans(), st.integers(), st.text(), st.floats(), st.just(len), st.just({})
-)
-ATTRIBUTES = (
-    "status status_code code headers response recipients smtp_code pgcode sqlstate delay orig exceptions"
-)
+oddities = st.one_of(st.none(), st.booleans(), st.integers(), st.text(), st.floats(), st.just(len), st.just({}))
+ATTRIBUTES = "status status_code code headers response recipients smtp_code pgcode sqlstate delay orig exceptions"
 
 
 @given(st.dictionaries(st.sampled_from(ATTRIBUTES.split()), oddities))

@@ -146,6 +146,4 @@ def test_a_retry_when_that_fails_itself_kills_the_job_by_name() -> None:
 
     verdict = judge(ValueError(), Budgets(0, None, retry_when=broken))
 
-    assert verdict == Verdict(
-        VerdictKind.TERMINAL, "retry-when-broken", reason="retry_when raised AttributeError"
-    )
+    assert verdict == Verdict(VerdictKind.TERMINAL, "retry-when-broken", reason="retry_when raised AttributeError")

@@ -100,8 +100,10 @@ def test_throttles_without_a_time_wait_longer_and_longer() -> None:
 
 
 def test_a_job_out_of_throttles_is_dead_as_exhausted() -> None:
+    last = decided(THROTTLED, Budgets(0, None, throttles_spent=98))
     decision = decided(THROTTLED, Budgets(0, None, throttles_spent=99))
 
+    assert last.state is JobState.PENDING
     assert (decision.state, decision.dead_reason) == (JobState.DEAD, DeadReason.EXHAUSTED)
     assert (decision.exhausted, decision.spends_attempt, decision.spends_throttle) == (True, False, True)
 
@@ -155,9 +157,7 @@ budgets = st.builds(
 
 
 @given(verdicts, budgets, st.floats(0, 1, exclude_max=True))
-def test_every_decision_is_a_move_that_a_running_job_may_make(
-    verdict: Verdict, budgets: Budgets, rand: float
-) -> None:
+def test_every_decision_is_a_move_that_a_running_job_may_make(verdict: Verdict, budgets: Budgets, rand: float) -> None:
     decision = decided(verdict, budgets, rand)
 
     assert decision.state in TRANSITIONS[JobState.RUNNING]
@@ -169,9 +169,7 @@ def test_every_decision_is_a_move_that_a_running_job_may_make(
 
 
 @given(verdicts, budgets)
-def test_nothing_but_a_retry_spends_an_attempt_and_a_throttle_a_throttle(
-    verdict: Verdict, budgets: Budgets
-) -> None:
+def test_nothing_but_a_retry_spends_an_attempt_and_a_throttle_a_throttle(verdict: Verdict, budgets: Budgets) -> None:
     decision = decided(verdict, budgets)
 
     assert decision.spends_attempt == (verdict.kind is VerdictKind.RETRY)

@@ -47,9 +47,7 @@ def test_a_worker_starts_nothing_from_one_beat_before_its_lease_is_over(
         "silent since",
     ],
 )
-def test_a_relay_declares_losses_only_after_a_lease_without_a_gap(
-    beats_sent_s: list[float], allowed: bool
-) -> None:
+def test_a_relay_declares_losses_only_after_a_lease_without_a_gap(beats_sent_s: list[float], allowed: bool) -> None:
     assert gapless(beats_sent_s, 100.0, lease_s=LEASE_S, heartbeat_s=HEARTBEAT_S) is allowed
 
 

@@ -66,8 +66,6 @@ def test_each_refusal_that_can_be_given_has_a_sentence_and_each_sentence_a_refus
         )
     ]
 
-    given = {requeue_refusal(letter) for letter in letters} | {
-        discard_refusal(letter, "") for letter in letters
-    }
+    given = {requeue_refusal(letter) for letter in letters} | {discard_refusal(letter, "") for letter in letters}
 
     assert given - {None} == set(REFUSALS)

@@ -45,6 +45,12 @@ class Carrier:
         self.__dict__.update(attributes)
 
 
+class SMTPResponseException(Exception):
+    """As aiosmtplib names and shapes it."""
+
+    code = 452
+
+
 class Prickly(Exception):
     """An error whose properties raise, as some of httpx do."""
 
@@ -75,7 +81,7 @@ def http_error(status: int, **headers: str) -> HTTPError:
         (Foreign(status=200), None),
         (Foreign(code=1006), None),
         (Foreign(status=True), None),
-        (smtplib.SMTPDataError(450, b"later"), None),
+        (SMTPResponseException(), None),
         (Prickly(), None),
         (ValueError(404), None),
     ],
@@ -97,12 +103,6 @@ def http_error(status: int, **headers: str) -> HTTPError:
 )
 def test_http_status_is_found_where_clients_keep_it(error: BaseException, status: int | None) -> None:
     assert http_status_of(error) == status
-
-
-class SMTPResponseException(Exception):
-    """As aiosmtplib names and shapes it."""
-
-    code = 452
 
 
 @pytest.mark.parametrize(

@@ -46,9 +46,7 @@ def test_room_is_never_exceeded_and_always_used(counts: dict[str, int], room: in
 
 
 @given(lines, rooms)
-def test_no_client_gets_a_second_job_more_than_one_that_still_waits(
-    counts: dict[str, int], room: int
-) -> None:
+def test_no_client_gets_a_second_job_more_than_one_that_still_waits(counts: dict[str, int], room: int) -> None:
     served = Counter(client for client, _ in in_turn(jobs_of(counts), room))
 
     unsatisfied = [served[client] for client, count in counts.items() if served[client] < count]
@@ -66,9 +64,7 @@ def rounds_of(counts: dict[str, int], room: int) -> Iterator[list[tuple[str, int
 
 
 @given(lines, st.integers(1, 5))
-def test_with_less_room_than_clients_all_are_served_within_one_cycle(
-    counts: dict[str, int], room: int
-) -> None:
+def test_with_less_room_than_clients_all_are_served_within_one_cycle(counts: dict[str, int], room: int) -> None:
     clients = {client for client, count in counts.items() if count}
     cycle = -(-len(clients) // room)
 

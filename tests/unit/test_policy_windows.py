@@ -158,9 +158,7 @@ def test_of_too_many_missing_windows_the_newest_are_kept() -> None:
 
 
 @given(moments, st.integers(0, 10**6), lengths, st.integers(0, 50))
-def test_missing_windows_are_bounded_and_adjacent(
-    last: datetime, away_s: int, seconds: int, at_most: int
-) -> None:
+def test_missing_windows_are_bounded_and_adjacent(last: datetime, away_s: int, seconds: int, at_most: int) -> None:
     now = last + timedelta(seconds=away_s)
 
     missing = windows_between(last, now, seconds, at_most=at_most)
@@ -171,8 +169,6 @@ def test_missing_windows_are_bounded_and_adjacent(
     assert not missing or next_window(missing[-1]) == window_at(now, seconds)
 
 
-@pytest.mark.parametrize(
-    ("seconds", "clamped"), [(-1, 15), (15, 15), (60, 60), (3_600, 3_600), (9_999, 3_600)]
-)
+@pytest.mark.parametrize(("seconds", "clamped"), [(-1, 15), (15, 15), (60, 60), (3_600, 3_600), (9_999, 3_600)])
 def test_lengths_are_clamped_to_their_range(seconds: int, clamped: int) -> None:
     assert clamp_seconds(seconds) == clamped
