@@ -1,0 +1,41 @@
+"""How every message is intercepted: one file a concern, and here their order, with the reason for each place."""
+
+from __future__ import annotations
+
+from dramatiq import Middleware
+
+
+def stack() -> list[Middleware]:
+    """The middleware list, in order, for a broker of your own; connects nothing.
+
+    Give it as the whole `middleware=` of the broker and append nothing behind it: a time limit fires in whatever
+    stands behind it (Dramatiq #445). Before-hooks run downwards, after-hooks upwards.
+
+    Raises SettingInvalid for a setting that is not of its kind, ServersNotFound when no PostgreSQL is known.
+    """
+    # Imported here, so that using one concern of this package does not load all the others.
+    from dramatiq.middleware import AgeLimit, AsyncIO, CurrentMessage, Pipelines, ShutdownNotifications, TimeLimit
+
+    from middleware.callbacks import LedgerCallbacks
+    from middleware.claims import Claims
+    from middleware.configuration import connect_database, settings_in_force
+    from middleware.correlation import Correlation
+    from middleware.dead_letters import DeadLetters
+    from middleware.failures import Failures
+    from middleware.metrics_server import Metrics
+
+    connect_database(settings_in_force())
+    return [
+        Correlation(),  # first in, last out: whatever the others send or log belongs to the message
+        CurrentMessage(),  # known to every hook and to the actor
+        Metrics(),  # counts what the hooks below let through, and is not disturbed when they skip
+        Claims(),  # nothing below runs without a live claim; its after-hook sees what all below decided
+        DeadLetters(),  # names the deaths that no verdict gave, before the claim is finished
+        AgeLimit(),  # looks at the row's envelope, so only once there is a claim
+        AsyncIO(),  # the event loop of async actors
+        LedgerCallbacks(),  # what it sends becomes jobs of the finish
+        Pipelines(),  # the same
+        Failures(max_retries=4),  # judges first of all after-hooks: everything above knows the verdict
+        ShutdownNotifications(),  # interrupts actors only
+        TimeLimit(),  # last: its deadline covers the actor and is cleared before any other after-hook
+    ]

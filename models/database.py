@@ -10,14 +10,14 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import lru_cache
 from importlib.resources import files
-from typing import Any
+from typing import Any, cast
 
 import psycopg2
 import psycopg2.extensions
 import psycopg2.extras
 from peewee import PostgresqlDatabase
 
-psycopg2.extras.register_uuid()
+psycopg2.extras.register_uuid()  # type: ignore[no-untyped-call]
 
 #: A caller's statement waits this long for a lock at most, in ms: a key in somebody's open transaction (DESIGN §6).
 LOCK_TIMEOUT_MS = 2_000
@@ -35,7 +35,7 @@ class PreparedConnection(psycopg2.extensions.connection):
         self.prepared: set[str] = set()
 
 
-class _Database(PostgresqlDatabase):  # type: ignore[misc]  # peewee's class is untyped
+class _Database(PostgresqlDatabase):
     """peewee's database whose connections can prepare; connects when first used in a thread."""
 
 
@@ -154,7 +154,7 @@ def _pending() -> list[list[Callable[[], None]]]:
 
 
 def _connection() -> PreparedConnection:
-    return database.connection()  # type: ignore[no-any-return]  # peewee is untyped
+    return cast(PreparedConnection, database.connection())  # type: ignore[no-untyped-call]
 
 
 def _drop_if_broken(connection: PreparedConnection | None) -> None:

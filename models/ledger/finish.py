@@ -98,7 +98,7 @@ def _read_back(finishes: Sequence[Finish], moved: set[UUID], released: tuple[Wan
     if not unmoved:
         return Finished(frozenset(moved), (), released)
     earliest = min(done.claim.claimed_at for done in unmoved)
-    stands = dict(run("finishes_seen", ([done.claim.run_id for done in unmoved], earliest)))
+    stands: dict[int, str] = {row[0]: row[1] for row in run("finishes_seen", ([done.claim.run_id for done in unmoved], earliest))}
     stale = tuple(done for done in unmoved if stands.get(done.claim.run_id) != done.status)
     if stale:
         run(

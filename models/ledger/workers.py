@@ -84,3 +84,20 @@ def running_under(worker_id: UUID) -> dict[UUID, int]:
     """Jobs that the ledger thinks this worker is running, with their fences."""
     rows = query("SELECT id, fence FROM background_job WHERE state = 'running' AND worker_id = %s", (worker_id,))
     return {row[0]: row[1] for row in rows}
+
+
+def give_back_strays(worker_id: UUID, strays: Sequence[tuple[UUID, int]]) -> None:
+    """Give back claims (job, fence) that stand under this worker although it does not have them in hand."""
+    run("give_back_jobs", (worker_id, [job_id for job_id, _ in strays], [fence for _, fence in strays]))
+
+
+def held_by(worker_id: UUID) -> list[tuple[UUID, int, bool, bool]]:
+    """What a lost worker held: job, fence, whether it was a suspect, whether its start had been committed."""
+    rows = query(
+        "SELECT job.id, job.fence, job.suspect, run.started_at IS NOT NULL FROM background_job AS job"
+        " JOIN background_function_run AS run"
+        " ON run.run_key = job.actor || ':' || job.id || ':' || job.attempts AND run.status = 'RUNNING'"
+        " WHERE job.state = 'running' AND job.worker_id = %s",
+        (worker_id,),
+    )
+    return [(row[0], row[1], row[2], row[3]) for row in rows]

@@ -1,0 +1,36 @@
+"""The broker of a Callboard process: `dramatiq actors.broker:setup actors` works as it is."""
+
+from __future__ import annotations
+
+import importlib
+import threading
+
+import dramatiq
+
+from middleware import logs, stack
+from middleware.configuration import redis_url, settings_in_force
+from middleware.redis_broker import LedgerRedisBroker, redis_client
+
+#: One module a family of actors; they bind to the global broker when they are imported.
+FAMILIES = ("actors.inbound", "actors.auto_send")
+
+_lock = threading.Lock()
+_broker: LedgerRedisBroker | None = None
+
+
+def setup() -> LedgerRedisBroker:
+    """Set Dramatiq's global broker, then import the families; repeating it gives the same broker.
+
+    Connects nothing: the servers are found by URL or through CALLBOARD_HOME. Raises SettingInvalid, ServersNotFound.
+    """
+    global _broker  # noqa: PLW0603  # one broker a process is the point
+    with _lock:
+        if _broker is None:
+            settings = settings_in_force()
+            logs.configure(level=settings.log_level, format=settings.log_format)
+            broker = LedgerRedisBroker(client=redis_client(redis_url(settings)), middleware=stack())
+            dramatiq.set_broker(broker)
+            _broker = broker
+            for family in FAMILIES:
+                importlib.import_module(family)
+        return _broker

@@ -1,0 +1,181 @@
+"""Dispatch: an intention becomes a job row, and after commit a copy in Redis. A held key is an answer, not an error."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, TypeAlias
+from uuid import UUID
+
+import psycopg2
+from dramatiq import Actor, Broker
+
+from middleware import metrics
+from middleware.configuration import connect_database, settings_in_force
+from middleware.copies import make_ready
+from middleware.envelopes import wanted_job
+from middleware.logs import event
+from models.database import after_commit
+from models.ledger.dispatch import Blocked, Inserted, Wanted, count_duplicates, dispatch_jobs
+from policy.errors import DispatchContended
+from policy.keys import JOB_ID_RANDOM_BYTES, new_job_id
+
+__all__ = ["Dispatched", "DispatchContended", "Duplicate", "Job", "dispatch", "dispatch_many"]
+
+#: `source` of a dispatch that names none.
+_SOURCE = "dispatch"
+#: Jobs in one insert: large enough to amortise the round trip, small enough to keep locks short.
+_CHUNK = 1_000
+
+AnyActor: TypeAlias = "Actor[Any, Any]"
+
+
+@dataclass(slots=True)
+class Dispatched:
+    """The job is in the ledger. `enqueued`: its copy is in Redis; if not, the relay releases it.
+
+    Inside an open transaction `enqueued` is False until the commit, which enqueues it and says so here.
+    """
+
+    job_id: str
+    dispatch_key: str
+    correlation_id: str
+    enqueued: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Duplicate:
+    """Another job holds the key: nothing was dispatched."""
+
+    job_id: str
+    state: str
+    age_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One job for `dispatch_many`, with the options of `dispatch`."""
+
+    actor: AnyActor
+    args: tuple[Any, ...] = ()
+    kwargs: dict[str, Any] = field(default_factory=dict)
+    dispatch_key: str | None = None
+    client_id: str | None = None
+    run_at: datetime | None = None
+    delay_ms: int | None = None
+    correlation_id: str | None = None
+    source: str | None = None
+
+
+def dispatch(
+    actor: AnyActor,
+    /,
+    *args: Any,
+    dispatch_key: str | None = None,
+    client_id: str | None = None,
+    run_at: datetime | None = None,
+    delay_ms: int | None = None,
+    correlation_id: str | None = None,
+    source: str | None = None,
+    **kwargs: Any,
+) -> Dispatched | Duplicate:
+    """Have `actor` run once for `dispatch_key` (by default: for this call).
+
+    Inside `atomic()` it commits or rolls back with the caller. Raises DispatchContended (retriable) when somebody's
+    open transaction keeps the key busy, ValueError for a bad key or a naive `run_at`, TypeError for arguments that
+    cannot be encoded, psycopg2.Error when the ledger is away: then nothing was dispatched.
+    """
+    job = Job(actor, args, kwargs, dispatch_key, client_id, run_at, delay_ms, correlation_id, source)
+    return dispatch_many([job])[0]
+
+
+def dispatch_many(jobs: Iterable[Job]) -> list[Dispatched | Duplicate]:
+    """Dispatch many jobs, one insert a thousand; one answer each, in order. Raises as `dispatch` does."""
+    settings = settings_in_force()
+    connect_database(settings)
+    wanted = [(_broker_of(job), _wanted(job)) for job in jobs]
+    answers: list[Dispatched | Duplicate] = []
+    for start in range(0, len(wanted), _CHUNK):
+        chunk = wanted[start : start + _CHUNK]
+        inserted = dispatch_jobs([one for _, one in chunk], dedupe_s=settings.dedupe_s)
+        answers += _answers(chunk, inserted)
+    return answers
+
+
+def _wanted(job: Job) -> Wanted:
+    if job.run_at is not None and job.run_at.utcoffset() is None:
+        raise ValueError("run_at must be an aware datetime, such as datetime.now(timezone.utc)")
+    options = {
+        "dispatch_key": job.dispatch_key,
+        "client_id": job.client_id,
+        "correlation_id": job.correlation_id,
+        "source": job.source or _SOURCE,
+    }
+    if job.dispatch_key == "":
+        raise ValueError("a dispatch key must not be empty")
+    stated = {name: value for name, value in options.items() if value is not None}
+    message = job.actor.message_with_options(args=job.args, kwargs=job.kwargs, **stated)
+    message = message._replace(message_id=str(new_job_id(int(time.time() * 1000), os.urandom(JOB_ID_RANDOM_BYTES))))
+    broker = _broker_of(job)
+    # The hooks of producers run here, once: what they stamp belongs to the job, not to one of its copies.
+    broker.emit_before("enqueue", message, None)
+    return wanted_job(broker, message, run_at=job.run_at, delay_ms=job.delay_ms)
+
+
+def _broker_of(job: Job) -> Broker:
+    return job.actor.broker
+
+
+def _answers(
+    chunk: Sequence[tuple[Broker, Wanted]], inserted: Sequence[Inserted | Blocked]
+) -> list[Dispatched | Duplicate]:
+    answers: list[Dispatched | Duplicate] = []
+    owed: list[tuple[Broker, Wanted]] = []
+    blocked: list[tuple[Wanted, Blocked]] = []
+    dispatched: dict[UUID, Dispatched] = {}
+    for (broker, wanted), answer in zip(chunk, inserted, strict=True):
+        if isinstance(answer, Blocked):
+            answers.append(Duplicate(str(answer.job_id), answer.state, answer.age_s))
+            blocked.append((wanted, answer))
+            continue
+        answers.append(Dispatched(str(wanted.id), wanted.dispatch_key, wanted.correlation_id, False))
+        dispatched[wanted.id] = answers[-1]
+        if answer.released:
+            owed.append((broker, wanted))
+    after_commit(lambda: _after_commit(owed, dispatched, [one for _, one in chunk], blocked))
+    return answers
+
+
+def _after_commit(
+    owed: Sequence[tuple[Broker, Wanted]],
+    dispatched: dict[UUID, Dispatched],
+    wanted: Sequence[Wanted],
+    blocked: Sequence[tuple[Wanted, Blocked]],
+) -> None:
+    """What may only be done once the rows are there: copies, counts, log lines. Raises nothing."""
+    for broker in {id(broker): broker for broker, _ in owed}.values():
+        mine = [one for owner, one in owed if owner is broker]
+        for job_id in make_ready(broker, mine, bounded=True):
+            dispatched[job_id].enqueued = True
+    for one in wanted:
+        if one.id in dispatched:
+            metrics.job_dispatched(one.actor, one.source)
+            event(
+                "job_dispatched",
+                job_id=str(one.id),
+                dispatch_key=one.dispatch_key,
+                correlation_id=one.correlation_id,
+                actor=one.actor,
+                client_id=one.client_id,
+                enqueued=dispatched[one.id].enqueued,
+            )
+    for one, _ in blocked:
+        metrics.job_duplicate(one.actor)
+        event("dispatch_refused_duplicate", dispatch_key=one.dispatch_key, actor=one.actor)
+    try:
+        count_duplicates([answer for _, answer in blocked])
+    except psycopg2.Error as error:
+        event("duplicates_uncounted", "WARNING", duplicates=len(blocked), error=error)

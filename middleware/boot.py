@@ -1,0 +1,68 @@
+"""Starts and stops what a worker process needs beside its threads: heartbeat, writer, relay; all after the fork."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+from dramatiq import Broker, Worker
+
+from middleware.configuration import connect_database
+from middleware.finish_writer import FinishWriter
+from middleware.heartbeat import Heartbeat
+from middleware.redis_broker import LedgerRedisBroker
+from middleware.relay import Relay
+from middleware.worker_process import WorkerProcess, attach, process_of
+from models.database import close_connection
+from policy.settings import Settings
+
+#: Seconds that a stopping worker gives its writer to commit and ack what was handed over.
+_DRAIN_S = 20.0
+
+
+def start(broker: Broker, worker: Worker, settings: Settings) -> WorkerProcess:
+    """Make this process a worker in the ledger's eyes. Nothing is waited for: while the ledger is away, nothing runs."""
+    connect_database(settings)
+    process = WorkerProcess(
+        broker,
+        settings,
+        queues=sorted(worker.consumer_whitelist or ()),
+        threads=worker.worker_threads,
+        slots_folder=Path(settings.home) / "run",
+    )
+    if isinstance(broker, LedgerRedisBroker):
+        process.writer = FinishWriter(process)
+        process.writer.start()
+    process.heartbeat = Heartbeat(process)
+    process.relay = Relay(process)
+    attach(broker, process)
+    process.heartbeat.start()
+    process.relay.start()
+    return process
+
+
+def begin_stop(broker: Broker) -> None:
+    """The first sign of shutdown: fetch nothing more, give back everything unstarted."""
+    process = process_of(broker)
+    if process is not None:
+        process.stopping.set()
+        process.in_hand.wake()
+        process.give_back(process.in_hand.take_waiting())
+
+
+def stop(broker: Broker) -> None:
+    """After the worker threads: drain the writer, give back what is left, say that this worker has stopped."""
+    process = process_of(broker)
+    if process is None:
+        return
+    process.give_back(process.in_hand.take_waiting())
+    deadline_s = time.monotonic() + _DRAIN_S
+    if process.writer is not None:
+        process.writer.end(max(0.0, deadline_s - time.monotonic()))
+    if process.relay is not None:
+        process.relay.end()
+    if process.heartbeat is not None:
+        process.heartbeat.end()
+    process.say_stopped()
+    attach(broker, None)
+    close_connection()

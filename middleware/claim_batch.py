@@ -1,0 +1,164 @@
+"""One fetched batch on its way through the claim: it is claimed whole, halved where a row is refused, and sorted.
+
+It must not know how copies are fetched or when the consumer waits.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+from uuid import UUID, uuid4
+
+import psycopg2
+from dramatiq import Message
+
+from middleware import metrics, not_found
+from middleware.claimed_message import ClaimedMessage
+from middleware.envelopes import copy_of
+from middleware.in_hand import Held
+from middleware.logs import event
+from middleware.redis_broker import Settled
+from middleware.worker_process import WorkerProcess
+from models.faults import is_infrastructure
+from models.ledger.claim import Claimed, Copy, Refused, claim
+from models.ledger.dispatch import Blocked, count_duplicates
+from models.ledger.letters import RawLetter, put_aside
+from policy.states import DeadReason, RefusedCopy
+
+if TYPE_CHECKING:
+    from middleware.redis_broker import LedgerRedisBroker
+
+
+@dataclass(slots=True)
+class _Fetched:
+    redis_id: str
+    message: Message[Any]
+    data: bytes
+    copy: Copy
+
+
+@dataclass(slots=True)
+class Answers:
+    """What came of a batch: messages to hand on, and copies to settle in Redis at once."""
+
+    claimed: list[ClaimedMessage] = field(default_factory=list)
+    settled: list[Settled] = field(default_factory=list)
+
+
+class Batch:
+    """The copies of one fetch under one claim id, so that repeating the claim after a lost reply is harmless."""
+
+    def __init__(self, broker: LedgerRedisBroker, queue: str) -> None:
+        self._broker = broker
+        self._queue = queue
+        self._claim_id = uuid4()
+        self._tried = False
+        self._fetched: dict[UUID, _Fetched] = {}
+        self._doubles: list[tuple[str, str]] = []
+        self._raw: list[RawLetter] = []
+        self._claimed: dict[UUID, Claimed | Refused] = {}
+
+    @property
+    def empty(self) -> bool:
+        """Whether nothing was put in."""
+        return not (self._fetched or self._raw or self._doubles)
+
+    def add(self, redis_id: str, message: Message[Any], data: bytes) -> None:
+        """Put a decoded copy in; the second copy of one job in a batch is a duplicate by itself."""
+        try:
+            copy = copy_of(self._broker, message, data)
+        except (ValueError, TypeError, AttributeError) as error:
+            self.undecodable(redis_id, data, error)
+            return
+        if copy.job_id in self._fetched:
+            self._doubles.append((redis_id, copy.actor))
+        else:
+            self._fetched[copy.job_id] = _Fetched(redis_id, message, data, copy)
+
+    def undecodable(self, redis_id: str, data: bytes, error: BaseException) -> None:
+        """Bytes that are no message: they are dead-lettered raw and harm no neighbour."""
+        self._raw.append(RawLetter(self._queue, redis_id, data, DeadReason.UNDECODABLE, type(error).__name__, str(error)))
+
+    def redis_ids(self) -> list[str]:
+        """The copies that have not been answered."""
+        return [one.redis_id for one in self._fetched.values()] + [raw.redis_id for raw in self._raw]
+
+    def claim(self, process: WorkerProcess) -> Answers:
+        """Claim everything. Raises infrastructure errors only; then it may be called again."""
+        began_s = time.monotonic()
+        todo = [one.copy for job_id, one in self._fetched.items() if job_id not in self._claimed]
+        repeated, self._tried = self._tried, True
+        self._claim_some(process, todo, repeated)
+        put_aside(self._raw)
+        if todo:
+            metrics.ledger_timed("claim", time.monotonic() - began_s, len(todo))
+        return self._answers(process)
+
+    def _claim_some(self, process: WorkerProcess, copies: Sequence[Copy], repeated: bool) -> None:
+        """One statement for all; if PostgreSQL refuses it, halves, until the copy that it refuses stands alone."""
+        if not copies:
+            return
+        try:
+            self._claimed |= claim(
+                process.holder, self._claim_id, copies, dedupe_s=process.settings.dedupe_s, repeated=repeated
+            )
+        except psycopg2.Error as error:
+            if is_infrastructure(error):
+                raise
+            if len(copies) == 1:
+                self._refuse(copies[0], error)
+                return
+            middle = len(copies) // 2
+            self._claim_some(process, copies[:middle], repeated)
+            self._claim_some(process, copies[middle:], repeated)
+
+    def _refuse(self, copy: Copy, error: BaseException) -> None:
+        one = self._fetched.pop(copy.job_id)
+        self._raw.append(
+            RawLetter(
+                self._queue, one.redis_id, one.data, DeadReason.REFUSED_BY_LEDGER, type(error).__name__, str(error)
+            )
+        )
+
+    def _answers(self, process: WorkerProcess) -> Answers:
+        answers = Answers()
+        blocked = []
+        taken = []
+        for job_id, one in self._fetched.items():
+            answer = self._claimed[job_id]
+            if isinstance(answer, Claimed):
+                taken.append(self._take(process, one, answer))
+                continue
+            metrics.copy_refused(one.copy.actor, answer.outcome.value)
+            answers.settled.append(Settled(self._queue, one.redis_id, answer.dead))
+            if answer.holder is not None:
+                blocked.append(Blocked(answer.holder, "", 0.0))
+        for redis_id, actor in self._doubles:
+            metrics.copy_refused(actor, RefusedCopy.DUPLICATE.value)
+            answers.settled.append(Settled(self._queue, redis_id))
+        for raw in self._raw:
+            event("copy_dead_lettered", "ERROR", queue=self._queue, redis_id=raw.redis_id, reason=raw.reason.value)
+            metrics.dead_letter("unknown", raw.reason.value)
+            answers.settled.append(Settled(self._queue, raw.redis_id, dead=True))
+        process.in_hand.add([message.held for message in taken])
+        answers.claimed = not_found.without_unknown_actors(process, taken)
+        _count_refused(blocked)
+        return answers
+
+    def _take(self, process: WorkerProcess, one: _Fetched, claimed: Claimed) -> ClaimedMessage:
+        message = one.message if claimed.payload is None else Message.decode(bytes(claimed.payload))
+        message.options["redis_message_id"] = one.redis_id
+        message = message.copy(queue_name=self._queue)
+        metrics.attempt_opened(message.actor_name, self._queue, claimed.queue_ms / 1000)
+        held = Held(claimed, process.holder.id, message.actor_name, self._queue, one.redis_id)
+        return ClaimedMessage(message, held)
+
+
+def _count_refused(blocked: Sequence[Blocked]) -> None:
+    """Best effort: the count is a courtesy to the reader of the job, its loss loses no work."""
+    try:
+        count_duplicates(blocked)
+    except psycopg2.Error as error:
+        event("duplicates_uncounted", "WARNING", duplicates=len(blocked), error=error)

@@ -1,0 +1,29 @@
+"""A message whose claim is in hand, as hooks and actors see it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from dramatiq import Message, MessageProxy
+
+from middleware.in_hand import Held
+from models.ledger.claim import Claimed
+
+
+class ClaimedMessage(MessageProxy):
+    """Dramatiq's proxy with the claim beside it. `claim` is what correlation and logs read."""
+
+    def __init__(self, message: Message[Any], held: Held) -> None:
+        super().__init__(message)
+        self.held = held
+
+    @property
+    def claim(self) -> Claimed:
+        """The claim in the ledger's words."""
+        return self.held.claim
+
+
+def held_of(message: Any) -> Held | None:
+    """The claim in hand of a message of any broker, if it has one."""
+    held = getattr(message, "held", None)
+    return held if isinstance(held, Held) else None

@@ -1,0 +1,85 @@
+"""The ledger's hook: nothing runs without a live claim, and every claim ends exactly once. Fails closed.
+
+It must not know how outcomes are judged. On our broker claims come with the batch; on any other they are taken here.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from dramatiq import Broker, Middleware, MessageProxy, Worker
+from dramatiq.middleware import MiddlewareError, SkipMessage
+
+from middleware import boot, follow_ups, single_claims
+from middleware.claimed_message import held_of
+from middleware.configuration import settings_in_force
+from middleware.in_hand import Held, Phase, current_held
+from middleware.outcomes import finish_of
+from middleware.worker_process import WorkerProcess, current_process, process_of
+
+
+class ClaimImpossible(MiddlewareError):
+    """The ledger could not be asked before this worker stopped, so the actor did not run (acts: nobody)."""
+
+
+class Claims(Middleware):
+    """Registers the worker, lets only claimed messages start, and hands each outcome to the writer."""
+
+    def before_worker_boot(self, broker: Broker, worker: Worker) -> None:
+        boot.start(broker, worker, settings_in_force())
+
+    def before_worker_shutdown(self, broker: Broker, worker: Worker) -> None:
+        boot.begin_stop(broker)
+
+    def after_worker_shutdown(self, broker: Broker, worker: Worker) -> None:
+        boot.stop(broker)
+
+    def before_process_message(self, broker: Broker, message: MessageProxy) -> None:
+        process = process_of(broker)
+        if process is None:
+            raise ClaimImpossible("this broker's worker has not booted through its middleware")
+        held = held_of(message)
+        if held is None:
+            held = single_claims.claim_waiting(process, message)
+            if held is None:
+                raise ClaimImpossible("the ledger was away until this worker stopped")
+        _start(process, held)
+        current_held.set(held)
+        current_process.set(process)
+
+    def after_process_message(
+        self,
+        broker: Broker,
+        message: MessageProxy,
+        *,
+        result: Any = None,
+        exception: BaseException | None = None,
+    ) -> None:
+        collected = follow_ups.end()
+        current_held.set(None)
+        held, process = held_of(message), process_of(broker)
+        if held is None or process is None or held.phase is not Phase.STARTED:
+            return
+        process.slots.clear()
+        judgement = getattr(message, "judgement", None)
+        process.finish(held, finish_of(held, judgement, result, collected))
+
+    def after_skip_message(self, broker: Broker, message: MessageProxy) -> None:
+        # A claim that went back unstarted is skipped, too; it has ended already.
+        self.after_process_message(broker, message)
+
+
+def _start(process: WorkerProcess, held: Held) -> None:
+    """Start this claim, or skip the message because the claim went back. Waits while a beat is overdue."""
+    while True:
+        started = process.in_hand.start(held, lambda: process.may_act(held.worker_id))
+        if started is None:
+            if process.stopping.is_set() or held.worker_id != process.holder.id:
+                process.withdraw(held)
+            continue
+        if not started:
+            raise SkipMessage("the claim went back before it was started")
+        process.slots.write(held.claim.job_id, held.claim.fence)
+        if held.claim.suspect:
+            single_claims.commit_start(process, held)
+        return

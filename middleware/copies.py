@@ -1,0 +1,57 @@
+"""Making copies of released jobs ready in the broker, whichever broker it is. It must not know the ledger's statements
+beyond taking a release back."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+from uuid import UUID
+
+import psycopg2
+import redis
+from dramatiq import Broker, Message
+
+from middleware.envelopes import released_copy
+from middleware.logs import event
+from middleware.redis_broker import LedgerRedisBroker, Push
+from models.ledger.dispatch import Wanted
+from models.ledger.release import Released, take_back
+
+
+def first_release(job: Wanted) -> Released:
+    """The release under which a job is born queued."""
+    return Released(job.id, 1, job.queue, job.payload)
+
+
+def make_ready(broker: Broker, released: Sequence[Released | Wanted], *, bounded: bool) -> frozenset[UUID]:
+    """Push one copy a job. Those that did not fit, or all when Redis is away, go back to pending for the relay.
+
+    Gives the ids of the jobs whose copy is ready. Raises nothing: what cannot be taken back is swept later.
+    """
+    due = [first_release(one) if isinstance(one, Wanted) else one for one in released]
+    if not due:
+        return frozenset()
+    try:
+        taken = _push(broker, due, bounded)
+    except (redis.RedisError, OSError) as error:
+        event("enqueue_failed", "WARNING", jobs=len(due), error=error)
+        taken = [False] * len(due)
+    left = [(one.job_id, one.release) for one, ok in zip(due, taken) if not ok]
+    try:
+        take_back(left)
+    except psycopg2.Error as error:
+        event("release_left_to_sweep", "WARNING", jobs=len(left), error=error)
+    return frozenset(one.job_id for one, ok in zip(due, taken) if ok)
+
+
+def _push(broker: Broker, due: Sequence[Released], bounded: bool) -> list[bool]:
+    copies = [released_copy(one) for one in due]
+    if isinstance(broker, LedgerRedisBroker):
+        pushes = [Push(one.queue, name, message.encode()) for one, (name, message) in zip(due, copies)]
+        return broker.push(pushes, bounded=bounded)
+    return [_enqueued(broker, message) for _, message in copies]
+
+
+def _enqueued(broker: Broker, message: Message[Any]) -> bool:
+    broker.enqueue(message)
+    return True

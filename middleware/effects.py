@@ -1,0 +1,223 @@
+"""`once`: an action on the outside world that no retry, requeue or crash repeats (DESIGN §8).
+
+It must not know what the action is. The intent is committed before the call, the outcome after it; what nobody can
+know is held as UNKNOWN.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Protocol
+
+import psycopg2
+
+from middleware import metrics
+from middleware.envelopes import json_text
+from middleware.in_hand import Held, current_held
+from middleware.logs import event
+from middleware.worker_process import WorkerProcess, current_process
+from models.database import in_transaction
+from models.faults import is_infrastructure
+from models.ledger import effects as ledger
+from policy.effects import EffectFacts, Found, NotFound, Step, Unknown, definitely_refused, next_step
+from policy.errors import EffectInTransaction, OutcomeUnknown, Reschedule, StaleClaim
+from policy.keys import run_key
+from policy.states import EffectState
+
+__all__ = ["Done", "Found", "Guard", "NotFound", "Refused", "Unknown", "once"]
+
+#: Seconds after which a job asks again for an effect that another live claim has open.
+_ASK_AGAIN_S = 5.0
+#: Seconds over which a confirmation is tried while the ledger is away; past that the effect is found INTENDED.
+_CONFIRM_S = 20.0
+_CONFIRM_WAIT_S = 0.25
+
+Guard = Callable[[], "str | None"]
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """The effect has happened, now or (`replayed`) before; `result` is what the call gave then."""
+
+    result: Any
+    replayed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """The guard forbids the effect; nothing was sent, and the refusal is on record."""
+
+    reason: str
+
+
+class Call(Protocol):
+    """The action: it gets the idempotency key and gives something JSON can carry."""
+
+    def __call__(self, idempotency_key: str, /) -> Any: ...
+
+
+def once(
+    key: str,
+    call: Call,
+    *,
+    kind: str,
+    guard: Guard | None = None,
+    idempotent_for_s: float | None = None,
+    lookup: Callable[[], Found | NotFound | Unknown] | None = None,
+) -> Done | Refused:
+    """Do `call` at most once for `key`, for ever; give its stored result where it was done before.
+
+    `guard` runs inside the intent's transaction (reads and locks only) and gives a refusal or None. `lookup` asks the
+    other side what became of an attempt that was cut off; `idempotent_for_s` says how long it honours our key.
+    Raises EffectInTransaction inside a transaction, StaleClaim when this claim is over, Reschedule while another live
+    claim has the effect open, OutcomeUnknown when nobody can know; what `call` raises is raised on.
+    """
+    held, process = current_held.get(), current_process.get()
+    if in_transaction():
+        raise EffectInTransaction
+    if held is None or process is None:
+        raise StaleClaim("once() needs a claimed job: call it from an actor")
+    return _Attempt(held, process, key, kind, call, guard, idempotent_for_s, lookup).carry_out()
+
+
+@dataclass(frozen=True, slots=True)
+class _Attempt:
+    """One pass at an effect under one claim."""
+
+    held: Held
+    process: WorkerProcess
+    key: str
+    kind: str
+    call: Call
+    guard: Guard | None
+    idempotent_for_s: float | None
+    lookup: Callable[[], Found | NotFound | Unknown] | None
+
+    def carry_out(self) -> Done | Refused:
+        found = ledger.read(self.key, job_id=self.held.claim.job_id, claim_fence=self.held.claim.fence)
+        step = next_step(self._facts(found), has_lookup=self.lookup is not None)
+        if found is None or step is Step.CALL:
+            return self._intend_and_call(found)
+        if step is Step.REPLAY:
+            return Done(found.result, replayed=True)
+        if step is Step.WAIT:
+            raise Reschedule("the effect is open under a live claim", run_at=self._later(_ASK_AGAIN_S))
+        if step is Step.LOOK_UP:
+            return self._look_up(found)
+        return self._hold(found, "it was cut off before its outcome was known")
+
+    def _facts(self, found: ledger.Effect | None) -> EffectFacts | None:
+        if found is None:
+            return None
+        repeatable = self.idempotent_for_s is not None and found.idempotent_left_s > 0
+        return EffectFacts(found.state, found.live_elsewhere, repeatable)
+
+    def _look_up(self, found: ledger.Effect) -> Done | Refused:
+        assert self.lookup is not None
+        answer = self.lookup()
+        if isinstance(answer, Found):
+            self._settle(EffectState.CONFIRMED, found.intent, answer.result)
+            return Done(answer.result, replayed=True)
+        if isinstance(answer, NotFound):
+            # A call cut off may still be on its way: for as long as it could, "not found" proves nothing.
+            if found.intent_age_s > self._quiet_s():
+                return self._intend_and_call(found)
+            wait_s = self._quiet_s() - found.intent_age_s
+            raise Reschedule("too early to be sure that it did not happen", run_at=self._later(wait_s))
+        return self._hold(found, "the other side cannot say either")
+
+    def _intend_and_call(self, found: ledger.Effect | None) -> Done | Refused:
+        self._await_lease()
+        claim = self.held.claim
+        intent = ledger.Intent(
+            self.key,
+            self.kind,
+            claim.job_id,
+            run_key(self.held.actor, claim.job_id, claim.attempt),
+            claim.fence,
+            self.held.worker_id,
+            self.idempotent_for_s,
+        )
+        answer = ledger.intend(intent, seen=found, guard=self.guard)
+        if isinstance(answer, ledger.IntentOvertaken):
+            raise Reschedule("the effect was moved meanwhile", run_at=self._later(_ASK_AGAIN_S))
+        if isinstance(answer, ledger.IntentRefused):
+            metrics.effect_settled(self.kind, EffectState.REFUSED.value)
+            metrics.guardrail_refused(answer.reason)
+            event("effect_refused", effect_key=self.key, kind=self.kind, reason=answer.reason)
+            return Refused(answer.reason)
+        metrics.effect_settled(self.kind, EffectState.INTENDED.value)
+        return self._make_call(answer.intent)
+
+    def _make_call(self, intent: int) -> Done:
+        if not self.process.may_act(self.held.worker_id):
+            # Nothing was sent yet, and we can say so: the next holder may intend it anew.
+            self._settle(EffectState.FAILED, intent, None)
+            raise StaleClaim("the lease ran out between the intent and the call")
+        try:
+            result = self.call(self.key)
+        except BaseException as error:
+            self._failed(intent, error)
+            raise
+        self._settle(EffectState.CONFIRMED, intent, result)
+        return Done(result, replayed=False)
+
+    def _failed(self, intent: int, error: BaseException) -> None:
+        """The call raised: FAILED where that proves that nothing happened, else only the other side can tell."""
+        if definitely_refused(error):
+            self._settle(EffectState.FAILED, intent, None)
+        elif self.lookup is not None or self.idempotent_for_s is not None:
+            # The intent stays open: the next attempt asks the other side, or repeats under the same key.
+            if isinstance(error, OutcomeUnknown):
+                raise Reschedule("the outcome has to be asked for", run_at=self._later(_ASK_AGAIN_S)) from error
+        else:
+            self._settle(EffectState.UNKNOWN, intent, None)
+            if not isinstance(error, OutcomeUnknown):
+                raise OutcomeUnknown(f"{type(error).__name__} after the call of {self.key} had begun") from error
+
+    def _hold(self, found: ledger.Effect, why: str) -> Done:
+        """Nobody can know: UNKNOWN, for an operator. If the truth arrived this very moment, look again."""
+        if found.state is EffectState.INTENDED and not self._settle(EffectState.UNKNOWN, found.intent, None):
+            raise Reschedule("the effect was settled meanwhile", run_at=self._later(_ASK_AGAIN_S))
+        raise OutcomeUnknown(f"effect {self.key}: {why}")
+
+    def _settle(self, state: EffectState, intent: int, result: Any) -> bool:
+        """Write the outcome down, waiting a while for the ledger: it is a fact, whoever holds the job by now."""
+        deadline_s = time.monotonic() + _CONFIRM_S
+        text, before = json_text(result), None
+        while True:
+            try:
+                before = ledger.settle(self.key, intent, state, text)
+                break
+            except psycopg2.Error as error:
+                if not is_infrastructure(error) or time.monotonic() > deadline_s:
+                    event("effect_unrecorded", "ERROR", effect_key=self.key, state=state.value, error=error)
+                    return False
+                time.sleep(_CONFIRM_WAIT_S)
+        if before is None:
+            event("effect_moved_meanwhile", "ERROR", effect_key=self.key, state=state.value)
+            return False
+        metrics.effect_settled(self.kind, state.value)
+        late = before is not EffectState.INTENDED and state is EffectState.CONFIRMED
+        level = "ERROR" if late or state is EffectState.UNKNOWN else "INFO"
+        event("effect_settled", level, effect_key=self.key, kind=self.kind, state=state.value, before=before.value)
+        return True
+
+    def _await_lease(self) -> None:
+        """Open nothing while a beat is overdue (DESIGN §6, Lose); a lost identity opens nothing at all."""
+        while not self.process.may_act(self.held.worker_id):
+            if self.held.worker_id != self.process.holder.id:
+                raise StaleClaim
+            if self.process.stopping.is_set():
+                raise Reschedule("the worker stops", run_at=self._later(1.0))
+            self.process.in_hand.wait_for_room(_CONFIRM_WAIT_S)
+
+    def _quiet_s(self) -> float:
+        """How long a call that was cut off can still take effect: the lease, and a call's time-out (less than one)."""
+        return 2 * self.process.settings.lease_s
+
+    def _later(self, seconds: float) -> datetime:
+        return self.held.database_now() + timedelta(seconds=seconds)

@@ -1,0 +1,165 @@
+"""Between Dramatiq's messages and the ledger's rows: options are read here and nowhere else.
+
+It must not know Redis or the database.
+"""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime, timedelta, timezone
+from typing import Any
+from uuid import UUID
+
+from dramatiq import Broker, Message
+
+from models.ledger.claim import Copy
+from models.ledger.dispatch import Wanted
+from models.ledger.release import Released
+from policy.keys import check_dispatch_key, default_key, job_id_of, redis_id
+
+#: Attempts a job may spend when neither its message nor its actor says: `max_retries` 4.
+DEFAULT_MAX_RETRIES = 4
+
+#: Options that belong to one copy, never to the job's envelope.
+_COPY_OPTIONS = ("job_id", "release", "redis_message_id", "eta", "delay")
+
+
+def wanted_job(
+    broker: Broker,
+    message: Message[Any],
+    *,
+    default_key: str | None = None,
+    run_at: datetime | None = None,
+    delay_ms: int | None = None,
+) -> Wanted:
+    """The job row that `message` asks for; its own `dispatch_key` option wins over `default_key`.
+
+    Raises ValueError for a dispatch key that cannot be one, TypeError for arguments that cannot be encoded.
+    """
+    options = message.options
+    job_id = job_id_of(message.message_id)
+    key = options.get("dispatch_key") or default_key or str(job_id)
+    check_dispatch_key(key)
+    envelope = message._replace(options={k: v for k, v in options.items() if k not in _COPY_OPTIONS})
+    return Wanted(
+        id=job_id,
+        dispatch_key=key,
+        actor=message.actor_name,
+        queue=message.queue_name,
+        payload=encode(envelope),
+        correlation_id=str(options.get("correlation_id") or job_id),
+        attempts_allowed=attempts_allowed(broker, message),
+        client_id=text(options.get("client_id")),
+        lead_id=text(message.kwargs.get("lead_id")),
+        lead_message_id=text(message.kwargs.get("lead_message_id")),
+        run_at=run_at,
+        delay_s=None if delay_ms is None else delay_ms / 1000,
+        causation_id=text(options.get("causation_id")),
+        source=text(options.get("source")),
+    )
+
+
+def encode(message: Message[Any]) -> bytes:
+    """The envelope's bytes by Dramatiq's encoder. Raises TypeError for arguments that JSON cannot carry."""
+    try:
+        return message.encode()
+    except (TypeError, ValueError) as error:
+        raise TypeError(f"the arguments of {message.actor_name} cannot be encoded: {error}") from error
+
+
+def copy_of(broker: Broker, message: Message[Any], data: bytes) -> Copy:
+    """A fetched message as the claim wants it; `data` is what was fetched."""
+    options = message.options
+    job_id = job_id_of(str(options["job_id"])) if "job_id" in options else job_id_of(message.message_id)
+    key = text(options.get("dispatch_key")) or default_key(job_id)
+    try:
+        check_dispatch_key(key)
+    except ValueError:
+        # A plain send is past its sender: a key that cannot be one falls back to the job's own.
+        key = default_key(job_id)
+    return Copy(
+        job_id=job_id,
+        release=_release(options),
+        dispatch_key=key,
+        actor=message.actor_name,
+        queue=message.queue_name,
+        payload=data,
+        attempts_allowed=attempts_allowed(broker, message),
+        correlation_id=text(options.get("correlation_id")) or str(job_id),
+        requested_at=_instant(message.message_timestamp),
+        client_id=text(options.get("client_id")),
+        causation_id=text(options.get("causation_id")),
+        source=text(options.get("source")) or "send",
+    )
+
+
+def released_copy(released: Released) -> tuple[str, Message[Any]]:
+    """The copy that stands for a released job in a broker: its redis id, and the envelope with job id and release."""
+    name = redis_id(released.job_id, released.release)
+    message = Message.decode(released.payload)
+    options = {"job_id": str(released.job_id), "release": released.release, "redis_message_id": name}
+    return name, message.copy(queue_name=released.queue, options=options)
+
+
+def attempts_allowed(broker: Broker, message: Message[Any]) -> int | None:
+    """`max_retries` + 1 of the message, else of its actor, else the default; None where it is None: for ever."""
+    actor = broker.actors.get(message.actor_name)
+    fallback = actor.options.get("max_retries", DEFAULT_MAX_RETRIES) if actor else DEFAULT_MAX_RETRIES
+    retries = message.options.get("max_retries", fallback)
+    return max(0, int(retries)) + 1 if isinstance(retries, (int, float)) else None
+
+
+def actor_option(broker: Broker, message: Any, name: str, default: Any = None) -> Any:
+    """An option of the message, else of its actor, else `default`."""
+    value = message.options.get(name)
+    if value is None:
+        actor = broker.actors.get(message.actor_name)
+        value = actor.options.get(name) if actor else None
+    return default if value is None else value
+
+
+def json_text(value: Any) -> str | None:
+    """`value` as JSON that jsonb accepts; what JSON cannot carry stands there as its repr, capped."""
+    if value is None:
+        return None
+    try:
+        encoded = json.dumps(value, ensure_ascii=True, allow_nan=False)
+    except (TypeError, ValueError, RecursionError):
+        encoded = json.dumps({"repr": repr(value)[:1000]})
+    if "\\u0000" in encoded or "\\ud" in encoded:
+        encoded = json.dumps(_scrubbed(json.loads(encoded)), ensure_ascii=False)
+    return encoded
+
+
+def text(value: object) -> str | None:
+    """An option as text, scrubbed for a row; None where it is not a non-empty string or id."""
+    if isinstance(value, (UUID, int)) and not isinstance(value, bool):
+        value = str(value)
+    if not isinstance(value, str) or not value:
+        return None
+    return str(_scrubbed(value))[:512]
+
+
+def _scrubbed(value: Any) -> Any:
+    if isinstance(value, str):
+        return value.replace("\x00", "\N{REPLACEMENT CHARACTER}").encode("utf-8", "replace").decode()
+    if isinstance(value, list):
+        return [_scrubbed(item) for item in value]
+    if isinstance(value, dict):
+        return {_scrubbed(key): _scrubbed(item) for key, item in value.items()}
+    return value
+
+
+def _release(options: dict[str, Any]) -> int | None:
+    release = options.get("release")
+    return release if "job_id" in options and isinstance(release, int) else None
+
+
+def _instant(timestamp_ms: object) -> datetime:
+    epoch = datetime(1970, 1, 1, tzinfo=timezone.utc)
+    if not isinstance(timestamp_ms, (int, float)):
+        return epoch
+    try:
+        return epoch + timedelta(milliseconds=timestamp_ms)
+    except OverflowError:
+        return epoch

@@ -1,0 +1,128 @@
+"""What is said of a finish once it has committed: counters, log lines, the status document, the copy's end."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+from middleware import metrics
+from middleware.in_hand import Held
+from middleware.logs import event
+from middleware.redis_broker import Settled
+from models.job_status import JobStatus
+from models.ledger.finish import Failure, Finish, Finished
+from policy.states import FINISHED_STATES, JobState, RunStatus
+
+if TYPE_CHECKING:
+    from middleware.worker_process import WorkerProcess
+
+_FINAL = frozenset(state.value for state in FINISHED_STATES)
+
+
+def report(process: WorkerProcess, batch: Sequence[tuple[Held, Finish]], finished: Finished) -> None:
+    """Count and log each finish of a committed batch; stale ones as what they are."""
+    stale = {id(done) for done in finished.stale}
+    for held, done in batch:
+        if id(done) in stale:
+            metrics.stale_write(held.actor)
+            event("stale_write_rejected", "WARNING", **_fields(held, done))
+            continue
+        if done.duration_s is not None:
+            process.took(done.duration_s)
+        _count(held, done)
+        event("attempt_closed", **_fields(held, done))
+    for job in finished.released:
+        metrics.job_dispatched(job.actor, job.source)
+
+
+def given_back(held: Held) -> None:
+    """A claim went back unstarted."""
+    metrics.attempt_closed(held.actor, held.queue, RunStatus.CANCELLED.value, None)
+    event("claim_given_back", "DEBUG", job_id=str(held.claim.job_id), actor=held.actor, attempt=held.claim.attempt)
+
+
+def timed(seconds: float, batch_size: int) -> None:
+    """One finish statement with its commit took so long."""
+    metrics.ledger_timed("finish", seconds, batch_size)
+
+
+def without_texts(done: Finish) -> Finish:
+    """The same outcome with everything left out that a row could refuse."""
+    failure = done.failure and Failure(done.failure.error_class[:200], "(text refused by the ledger)", "", "refused")
+    return replace(done, failure=failure, result=None)
+
+
+def settled(held: Held, done: Finish) -> Settled:
+    """What becomes of the copy: dead jobs' copies become dead-letter entries."""
+    return Settled(held.queue, held.redis_id or "", dead=done.state == JobState.DEAD.value)
+
+
+def status(held: Held, done: Finish) -> JobStatus:
+    """The job's status document after this finish."""
+    claim = held.claim
+    started_at = None if done.started_after_s is None else claim.claimed_at + timedelta(seconds=done.started_after_s)
+    return JobStatus(
+        client_id=claim.client_id,
+        actor=held.actor,
+        status="succeeded" if done.status == RunStatus.SUCCEEDED.value else "failed",
+        run_id=str(claim.job_id),
+        attempt=claim.attempt,
+        dispatch_key=claim.dispatch_key,
+        correlation_id=claim.correlation_id,
+        source=claim.source,
+        requested_at=claim.requested_at,
+        started_at=started_at,
+        finished_at=held.database_now(),
+        duration_ms=None if done.duration_s is None else round(done.duration_s * 1000, 3),
+        last_error=done.failure.message if done.failure else None,
+    )
+
+
+def running_status(held: Held) -> JobStatus:
+    """The job's status document while it is in hand."""
+    claim = held.claim
+    return JobStatus(
+        client_id=claim.client_id,
+        actor=held.actor,
+        status="running",
+        run_id=str(claim.job_id),
+        attempt=claim.attempt,
+        dispatch_key=claim.dispatch_key,
+        correlation_id=claim.correlation_id,
+        source=claim.source,
+        requested_at=claim.requested_at,
+        started_at=claim.claimed_at,
+    )
+
+
+def _count(held: Held, done: Finish) -> None:
+    claim = held.claim
+    metrics.attempt_closed(held.actor, held.queue, done.status, done.duration_s)
+    if done.verdict and done.rule:
+        metrics.verdict_given(held.actor, done.verdict, done.rule)
+    if done.state in _FINAL:
+        metrics.job_finished(held.actor, done.state, claim.client_id)
+    if done.death:
+        metrics.dead_letter(held.actor, done.death)
+
+
+def _fields(held: Held, done: Finish) -> dict[str, Any]:
+    claim = held.claim
+    fields: dict[str, Any] = {
+        "job_id": str(claim.job_id),
+        "dispatch_key": claim.dispatch_key,
+        "correlation_id": claim.correlation_id,
+        "actor": held.actor,
+        "attempt": claim.attempt,
+        "client_id": claim.client_id,
+        "outcome": done.status,
+        "state": done.state,
+        "duration_ms": None if done.duration_s is None else round(done.duration_s * 1000, 3),
+    }
+    if done.verdict:
+        fields |= {"verdict": done.verdict, "rule": done.rule}
+    if done.failure:
+        fields["error_class"] = done.failure.error_class
+    return fields

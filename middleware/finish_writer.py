@@ -1,0 +1,158 @@
+"""The one writer of a worker process: finishes of many threads share a commit, their acks a round trip.
+
+It must not know how an outcome was decided. Acks go out strictly after the commit; what cannot be written waits.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+import time
+from collections.abc import Sequence
+from queue import Empty, SimpleQueue
+from typing import TYPE_CHECKING
+from uuid import UUID
+
+import psycopg2
+import redis
+
+from middleware import finish_report
+from middleware.copies import make_ready
+from middleware.in_hand import Held
+from middleware.logs import event
+from middleware.redis_broker import LedgerRedisBroker, Settled
+from models.database import close_connection
+from models.faults import is_infrastructure
+from models.job_status import write_statuses
+from models.ledger.dispatch import Wanted
+from models.ledger.finish import Finish, Finished, finish
+
+if TYPE_CHECKING:
+    from middleware.worker_process import WorkerProcess
+
+#: Finishes in one statement at most: past this the statement grows faster than it saves.
+_BATCH = 256
+_FIRST_WAIT_S = 0.1
+_LONGEST_WAIT_S = 2.0
+#: Seconds of idleness after which the writer looks whether it should end, or has acks to repeat.
+_IDLE_S = 0.2
+
+_Item = tuple[Held, Finish]
+
+
+class FinishWriter(threading.Thread):
+    """Takes finishes from any thread without making it wait, and settles their copies once they have committed."""
+
+    def __init__(self, process: WorkerProcess) -> None:
+        super().__init__(name="finish-writer", daemon=True)
+        self._process = process
+        self._queue: SimpleQueue[_Item] = SimpleQueue()
+        self._owed: list[tuple[Held, Settled]] = []
+        self._ending = threading.Event()
+        self._deadline_s = float("inf")
+
+    def put(self, held: Held, done: Finish) -> None:
+        """Hand over one finish; never blocks (the prefetch bounds what can be outstanding)."""
+        self._process.in_hand.finishing(held)
+        self._queue.put((held, done))
+
+    def end(self, timeout_s: float) -> bool:
+        """Write and settle what was handed over, then stop; False if that took longer than `timeout_s`."""
+        self._deadline_s = time.monotonic() + timeout_s
+        self._ending.set()
+        self.join(timeout_s + 1)
+        return not self.is_alive()
+
+    def run(self) -> None:
+        """Until ended and empty: a batch at a time."""
+        try:
+            while True:
+                batch = self._take()
+                if batch:
+                    self._write_until_done(batch)
+                elif self._owed:
+                    self._settle([], [])
+                elif self._ending.is_set():
+                    return
+                if time.monotonic() > self._deadline_s:
+                    return
+        finally:
+            close_connection()
+
+    def _take(self) -> list[_Item]:
+        batch: list[_Item] = []
+        with contextlib.suppress(Empty):
+            batch.append(self._queue.get(timeout=_IDLE_S))
+            while len(batch) < _BATCH:
+                batch.append(self._queue.get_nowait())
+        return batch
+
+    def _write_until_done(self, batch: list[_Item]) -> None:
+        """Repeat while the ledger is away; a finish may be repeated, it knows its own outcome when it meets it."""
+        wait_s = _FIRST_WAIT_S
+        while True:
+            try:
+                self._write(batch)
+                return
+            except psycopg2.Error as error:
+                if not is_infrastructure(error):
+                    self._write_apart(batch, error)
+                    return
+                event("finish_waits", "WARNING", finishes=len(batch), error=error)
+            if time.monotonic() > self._deadline_s:
+                return
+            self._ending.wait(wait_s) if not self._ending.is_set() else time.sleep(min(wait_s, 0.2))
+            wait_s = min(wait_s * 2, _LONGEST_WAIT_S)
+
+    def _write(self, batch: Sequence[_Item]) -> None:
+        for worker_id in {held.worker_id for held, _ in batch}:
+            mine = [item for item in batch if item[0].worker_id == worker_id]
+            finished = self._finish(worker_id, [done for _, done in mine])
+            finish_report.report(self._process, mine, finished)
+            self._settle(mine, finished.released)
+
+    def _finish(self, worker_id: UUID, finishes: list[Finish]) -> Finished:
+        began_s = time.monotonic()
+        finished = finish(worker_id, finishes, dedupe_s=self._process.settings.dedupe_s)
+        finish_report.timed(time.monotonic() - began_s, len(finishes))
+        return finished
+
+    def _write_apart(self, batch: list[_Item], error: BaseException) -> None:
+        """PostgreSQL refuses a row: halves, until it stands alone; that one is finished with no texts."""
+        if len(batch) > 1:
+            middle = len(batch) // 2
+            self._write_until_done(batch[:middle])
+            self._write_until_done(batch[middle:])
+            return
+        held, done = batch[0]
+        event("finish_refused", "ERROR", job_id=str(held.claim.job_id), actor=held.actor, error=error)
+        bare = finish_report.without_texts(done)
+        if bare == done:
+            # Nothing left to leave out: the heartbeat gives the job back once it is no longer in hand.
+            self._process.in_hand.remove([held])
+        else:
+            self._write_until_done([(held, bare)])
+
+    def _settle(self, batch: Sequence[_Item], released: Sequence[Wanted]) -> None:
+        """Ack the copies of committed finishes with everything still owed; status documents ride along."""
+        broker = self._process.broker
+        self._owed += [(held, finish_report.settled(held, done)) for held, done in batch if held.redis_id]
+        unlisted = [held for held, _ in batch if not held.redis_id]
+        self._process.in_hand.remove(unlisted)
+        if not isinstance(broker, LedgerRedisBroker):
+            return
+        try:
+            with broker.client.pipeline(transaction=False) as pipeline:
+                if self._owed:
+                    broker.settle([one for _, one in self._owed], pipeline)
+                statuses = [finish_report.status(held, done) for held, done in batch]
+                write_statuses(pipeline, statuses, self._process.settings.status_ttl_s)
+                pipeline.execute()
+        except redis.RedisError as error:
+            # The finishes have committed; a copy that stays is refused as a duplicate when it comes back.
+            event("ack_waits", "WARNING", copies=len(self._owed), error=error)
+            self._ending.wait(_FIRST_WAIT_S)
+        else:
+            self._process.in_hand.remove([held for held, _ in self._owed])
+            self._owed.clear()
+        make_ready(broker, released, bounded=True)

@@ -1,0 +1,94 @@
+"""Beats for this worker on a connection and thread of its own; if the thread dies, the process ends.
+
+It must not know messages: it registers, beats, renews a lost identity and compares the books.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+import time
+from typing import TYPE_CHECKING
+from uuid import UUID
+
+import psycopg2
+
+from middleware.logs import event
+from models.database import close_connection
+from models.ledger import workers
+from models.ledger.finish import mark_started
+
+if TYPE_CHECKING:
+    from middleware.worker_process import WorkerProcess
+
+#: While the ledger is away, beats are tried this often, in s: the first that commits lets work go on.
+_RETRY_S = 0.5
+
+
+class Heartbeat(threading.Thread):
+    """Registers the worker and beats until stopped."""
+
+    def __init__(self, process: WorkerProcess) -> None:
+        super().__init__(name="heartbeat", daemon=True)
+        self._process = process
+        self._ending = threading.Event()
+        self._registered: UUID | None = None
+        self._unknown_before: frozenset[tuple[UUID, int]] = frozenset()
+
+    def end(self) -> None:
+        """Stop beating."""
+        self._ending.set()
+        self.join(10)
+
+    def run(self) -> None:
+        """Beat after beat; an error that is not the database's ends the process, as its supervisor expects."""
+        try:
+            while not self._ending.is_set():
+                self._ending.wait(self._beat())
+        except BaseException as error:
+            event("heartbeat_died", "CRITICAL", error=error)
+            os.kill(os.getpid(), signal.SIGTERM)
+            raise
+        finally:
+            close_connection()
+
+    def _beat(self) -> float:
+        """One beat; gives the seconds until the next."""
+        process, sent_s = self._process, time.monotonic()
+        try:
+            if self._registered != process.holder.id:
+                workers.register(process.holder, process.served_queues(), process.threads)
+                self._registered = process.holder.id
+                event("worker_registered", worker_id=str(process.holder.id))
+            if not workers.beat(process.holder.id):
+                self._renew()
+                return 0.0
+            process.beaten(sent_s)
+            self._compare_books()
+        except psycopg2.Error as error:
+            event("beat_failed", "WARNING", worker_id=str(process.holder.id), error=error)
+            return _RETRY_S
+        return max(0.0, process.settings.heartbeat_s - (time.monotonic() - sent_s))
+
+    def _renew(self) -> None:
+        """We were declared lost: what had not started is dropped (others have it by now), and we register anew."""
+        former = self._process.holder.id
+        dropped = self._process.renew()
+        event("worker_was_declared_lost", "WARNING", worker_id=str(former), dropped=len(dropped))
+        self._process.drop(dropped)
+
+    def _compare_books(self) -> None:
+        """Give back what the ledger thinks we run and we have not known for two beats; say what has started."""
+        process = self._process
+        known = {(held.claim.job_id, held.claim.fence) for held in process.in_hand.all()}
+        unknown = frozenset(workers.running_under(process.holder.id).items()) - known
+        strays = unknown & self._unknown_before
+        self._unknown_before = unknown - strays
+        if strays:
+            event("strays_given_back", "WARNING", jobs=len(strays), worker_id=str(process.holder.id))
+            workers.give_back_strays(process.holder.id, sorted(strays))
+        begun = [(held.claim, after_s) for held in process.in_hand.all() if (after_s := held.started_after_s) is not None]
+        long_ones = [(claim, after_s) for claim, after_s in begun if process.is_long(claim, after_s)]
+        if long_ones:
+            mark_started(long_ones)

@@ -1,0 +1,145 @@
+"""What this worker process has in hand: each claim with its one flag, on which start and give-back compete.
+
+It must not know the database, Redis or threads' work; it only keeps the books of one process.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterable
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from enum import Enum
+from uuid import UUID
+
+from models.ledger.claim import Claimed
+
+
+class Phase(Enum):
+    """Where a claim in hand stands: it waits for a thread, its actor runs, its finish is on the way, or it left."""
+
+    WAITING = "waiting"
+    STARTED = "started"
+    FINISHING = "finishing"
+    GONE = "gone"
+
+
+@dataclass(slots=True, eq=False)
+class Held:
+    """One claim in hand. `redis_id` and `queue` name its copy; they are None on brokers that are not ours."""
+
+    claim: Claimed
+    worker_id: UUID
+    actor: str
+    queue: str
+    redis_id: str | None = None
+    claimed_s: float = field(default_factory=time.monotonic)
+    started_s: float | None = None
+    phase: Phase = Phase.WAITING
+    #: A suspect that a thread has taken up waits there for its turn alone; it is not given back meanwhile.
+    taken_up: bool = False
+
+    @property
+    def started_after_s(self) -> float | None:
+        """Seconds from the claim to the start of the actor; None before it."""
+        return None if self.started_s is None else self.started_s - self.claimed_s
+
+    def database_now(self) -> datetime:
+        """The database's clock, as far as this claim can tell: its claim time plus the monotonic time since."""
+        return self.claim.claimed_at + timedelta(seconds=time.monotonic() - self.claimed_s)
+
+
+#: The claim under which the current actor runs; `once` opens effects under it.
+current_held: ContextVar[Held | None] = ContextVar("callboard_held", default=None)
+
+
+class InHand:
+    """All claims of one process, by job id. Every change of a phase happens under one lock."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._room = threading.Condition(self._lock)
+        self._held: dict[UUID, Held] = {}
+        self._running = 0
+        self._alone: Held | None = None
+
+    def add(self, held: Iterable[Held]) -> None:
+        """Take claims into the books."""
+        with self._lock:
+            for one in held:
+                self._held[one.claim.job_id] = one
+
+    def start(self, held: Held, may_start: Callable[[], bool], *, timeout_s: float = 1.0) -> bool | None:
+        """Start a waiting claim: True once it is started, False when it has gone, None to ask again.
+
+        A suspect starts only with nothing else started, and nothing else starts beside it.
+        """
+        with self._room:
+            if held.claim.suspect and held.phase is Phase.WAITING and self._alone is None:
+                self._alone, held.taken_up = held, True
+            if held.phase is not Phase.WAITING:
+                self._leave_alone(held)
+                return False
+            blocked = (self._alone is not None and self._alone is not held) or (held.claim.suspect and self._running > 0)
+            if blocked or not may_start():
+                self._room.wait(timeout_s)
+                return None
+            held.phase, held.started_s = Phase.STARTED, time.monotonic()
+            self._running += 1
+            return True
+
+    def finishing(self, held: Held) -> None:
+        """The actor has returned (or never ran): what follows is the finish."""
+        with self._room:
+            if held.phase is Phase.STARTED:
+                self._running -= 1
+            held.phase = Phase.FINISHING
+            self._leave_alone(held)
+
+    def take_waiting(self, wanted: Callable[[Held], bool] = lambda held: True) -> list[Held]:
+        """Take out claims that no thread has started, for giving them back; they can no longer start."""
+        with self._room:
+            taken = [one for one in self._held.values() if one.phase is Phase.WAITING and not one.taken_up and wanted(one)]
+            for one in taken:
+                one.phase = Phase.GONE
+            return taken
+
+    def remove(self, held: Iterable[Held]) -> None:
+        """Strike claims off; whoever waits for room is woken."""
+        with self._room:
+            for one in held:
+                one.phase = Phase.GONE
+                if self._held.get(one.claim.job_id) is one:
+                    del self._held[one.claim.job_id]
+            self._room.notify_all()
+
+    def find(self, job_id: UUID) -> Held | None:
+        """The claim on that job, if this process has it in hand."""
+        return self._held.get(job_id)
+
+    def all(self) -> list[Held]:
+        """A snapshot of everything in hand."""
+        with self._lock:
+            return list(self._held.values())
+
+    def outstanding(self, queue: str) -> int:
+        """How many claims on copies of that queue have not been settled in Redis yet."""
+        with self._lock:
+            return sum(1 for one in self._held.values() if one.queue == queue and one.redis_id is not None)
+
+    def wait_for_room(self, timeout_s: float) -> None:
+        """Sleep until something left the books, at most so long."""
+        with self._room:
+            self._room.wait(timeout_s)
+
+    def wake(self) -> None:
+        """Let everybody who waits look again."""
+        with self._room:
+            self._room.notify_all()
+
+    def _leave_alone(self, held: Held) -> None:
+        if self._alone is held:
+            self._alone = None
+        self._room.notify_all()

@@ -1,0 +1,73 @@
+"""Declares silent workers lost and gives their jobs back, blaming only what can have crashed them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+from uuid import UUID
+
+from middleware import metrics
+from middleware.logs import event
+from middleware.started_slots import drop_started, read_started
+from models.ledger import workers
+from policy.crashes import Blame, HeldJob, blame
+from policy.states import DeadReason, JobState
+
+if TYPE_CHECKING:
+    from middleware.worker_process import WorkerProcess
+
+#: A lost worker's own host may report what it was running for so many seconds; then any host recovers it blind.
+_OWN_HOST_FIRST_S = 3.0
+
+
+def recover(process: WorkerProcess) -> None:
+    """One pass: losses are declared only after our own beats had no gap for a whole lease (DESIGN §6, Lose)."""
+    if process.may_declare_losses():
+        for lost in workers.declare_lost(process.settings.lease_s):
+            event("worker_lost", "WARNING", worker_id=str(lost.id), host=lost.host, silent_s=round(lost.silent_s, 1))
+            process.losses_s[lost.id] = lost.silent_s
+    for worker_id, host, declared_s in workers.lost_workers_with_jobs():
+        ours = host == process.holder.host
+        if ours or declared_s > _OWN_HOST_FIRST_S:
+            _recover_worker(process, worker_id, process.slots_folder if ours else None, declared_s)
+
+
+def _recover_worker(process: WorkerProcess, worker_id: UUID, folder: Path | None, declared_s: float) -> None:
+    held = [HeldJob(*row) for row in workers.held_by(worker_id)]
+    verdict = blame(held, read_started(folder, worker_id) if folder else None)
+    while recovered := workers.recover_jobs(
+        worker_id,
+        crashed=verdict.crashed,
+        suspects=verdict.suspects,
+        max_crashes=process.settings.max_crashes,
+    ):
+        _report(process, worker_id, recovered, verdict, declared_s)
+    if folder:
+        drop_started(folder, worker_id)
+
+
+def _report(
+    process: WorkerProcess,
+    worker_id: UUID,
+    recovered: list[workers.RecoveredJob],
+    verdict: Blame,
+    declared_s: float,
+) -> None:
+    silent_s = process.losses_s.pop(worker_id, process.settings.lease_s)
+    metrics.recovered(silent_s + declared_s)
+    for job in recovered:
+        metrics.attempt_lost(job.actor)
+        metrics.attempt_closed(job.actor, job.queue, "LOST", None)
+        if job.state == JobState.DEAD.value:
+            metrics.job_finished(job.actor, job.state, job.client_id)
+            metrics.dead_letter(job.actor, DeadReason.POISON.value)
+        event(
+            "job_recovered",
+            "WARNING",
+            job_id=str(job.id),
+            actor=job.actor,
+            state=job.state,
+            correlation_id=job.correlation_id,
+            crashed=job.id in verdict.crashed,
+            suspect=job.id in verdict.suspects,
+        )

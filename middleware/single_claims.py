@@ -1,0 +1,96 @@
+"""Claims and starts one message at a time, waiting in the hook while the ledger is away: brokers that are not ours,
+and suspects. Same statements, less speed.
+"""
+
+from __future__ import annotations
+
+from uuid import uuid4
+
+import psycopg2
+from dramatiq import Message, MessageProxy
+from dramatiq.middleware import SkipMessage
+
+from middleware import correlation, metrics
+from middleware.envelopes import copy_of
+from middleware.in_hand import Held
+from middleware.logs import event
+from middleware.worker_process import WorkerProcess
+from models.faults import is_infrastructure
+from models.ledger.claim import Claimed, Refused, claim
+from models.ledger.dispatch import Blocked, count_duplicates
+from models.ledger.finish import mark_started
+from policy.errors import LedgerUnavailable
+
+#: Seconds between attempts to reach the ledger.
+_WAIT_S = 0.5
+
+
+def claim_waiting(process: WorkerProcess, message: MessageProxy) -> Held | None:
+    """Claim this message, waiting for the ledger as long as the worker runs; None when it stopped before.
+
+    Raises SkipMessage for a copy that must not run; a copy of a dead job is failed first.
+    """
+    copy = copy_of(process.broker, message._message, message.encode())
+    claim_id, repeated = uuid4(), False
+    while not process.stopping.is_set():
+        if not process.wait_until_registered(_WAIT_S):
+            continue
+        try:
+            dedupe_s = process.settings.dedupe_s
+            answer = claim(process.holder, claim_id, [copy], dedupe_s=dedupe_s, repeated=repeated)[copy.job_id]
+        except (psycopg2.Error, LedgerUnavailable) as error:
+            if not is_infrastructure(error):
+                raise
+            repeated = True
+            event("claim_waits", "WARNING", actor=copy.actor, job_id=str(copy.job_id), error=error)
+            process.stopping.wait(_WAIT_S)
+            continue
+        if isinstance(answer, Claimed):
+            return _take(process, message, answer)
+        _skip(message, copy.actor, answer)
+    return None
+
+
+def commit_start(process: WorkerProcess, held: Held) -> None:
+    """Commit that a suspect starts, before it runs: if its worker is lost then, it was the suspect."""
+    while True:
+        try:
+            mark_started([(held.claim, held.started_after_s or 0.0)])
+            return
+        except psycopg2.Error as error:
+            if not is_infrastructure(error):
+                raise
+            event("suspect_waits", "WARNING", job_id=str(held.claim.job_id), error=error)
+            process.stopping.wait(_WAIT_S)
+
+
+def _take(process: WorkerProcess, message: MessageProxy, claimed: Claimed) -> Held:
+    if claimed.payload is not None:
+        # What runs is the row's envelope; the copy only named it.
+        stored = Message.decode(bytes(claimed.payload))
+        message._message = stored.copy(queue_name=message.queue_name)
+    held = Held(claimed, process.holder.id, message.actor_name, message.queue_name)
+    message.held = held  # type: ignore[attr-defined]
+    message.claim = claimed  # type: ignore[attr-defined]
+    correlation.refine(
+        job_id=str(claimed.job_id),
+        correlation_id=claimed.correlation_id,
+        dispatch_key=claimed.dispatch_key,
+        attempt=claimed.attempt,
+        client_id=claimed.client_id,
+    )
+    metrics.attempt_opened(held.actor, held.queue, claimed.queue_ms / 1000)
+    process.in_hand.add([held])
+    return held
+
+
+def _skip(message: MessageProxy, actor: str, refused: Refused) -> None:
+    metrics.copy_refused(actor, refused.outcome.value)
+    if refused.holder is not None:
+        try:
+            count_duplicates([Blocked(refused.holder, "", 0.0)])
+        except psycopg2.Error as error:
+            event("duplicates_uncounted", "WARNING", duplicates=1, error=error)
+    if refused.dead:
+        message.fail()
+    raise SkipMessage(f"this copy must not run: {refused.outcome}")

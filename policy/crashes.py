@@ -1,0 +1,39 @@
+"""Who is to blame when a worker is lost: only what had started can be, and only what ran alone is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from uuid import UUID
+
+
+@dataclass(frozen=True, slots=True)
+class HeldJob:
+    """A job that the lost worker held; `start_committed`: the ledger was told of its start before it ran."""
+
+    id: UUID
+    fence: int
+    suspect: bool
+    start_committed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Blame:
+    """`crashed` counts against the job's crash budget; `suspects` run alone next time."""
+
+    crashed: tuple[UUID, ...]
+    suspects: tuple[UUID, ...]
+
+
+def blame(held: Iterable[HeldJob], started: Mapping[UUID, int] | None) -> Blame:
+    """Sort a lost worker's jobs. `started` maps jobs to fences from its mapped file; None where there is no file.
+
+    One job that ran alone crashed its worker; several that ran together are suspects; without a file all are, unless
+    a suspect had committed its start, which it does only when it runs alone.
+    """
+    jobs = list(held)
+    if started is None:
+        crashed = [job.id for job in jobs if job.suspect and job.start_committed]
+        return Blame(tuple(crashed), () if crashed else tuple(job.id for job in jobs))
+    ran = [job.id for job in jobs if started.get(job.id) == job.fence]
+    return Blame(tuple(ran), ()) if len(ran) == 1 else Blame((), tuple(ran))
