@@ -52,9 +52,7 @@ class LedgerCollector:
 
     def collect(self) -> Iterable[Metric]:
         readings = self._readings()
-        readable = GaugeMetricFamily(
-            PREFIX + READABLE, "1 if the ledger's gauges could be read at this scrape."
-        )
+        readable = GaugeMetricFamily(PREFIX + READABLE, "1 if the ledger's gauges could be read at this scrape.")
         readable.add_metric([], 0 if readings is None else 1)
         yield readable
         if readings is not None:

@@ -79,9 +79,7 @@ REWRITES: dict[str, Rewrite] = {
     "Failed to process message %s with expected exception %s.": lambda args: Rewritten(
         "actor_raised_expected", {"error_class": args[1]}
     ),
-    "Failed to process message %s with unhandled exception.": lambda _: Rewritten(
-        "actor_raised", {}, quotable=False
-    ),
+    "Failed to process message %s with unhandled exception.": lambda _: Rewritten("actor_raised", {}, quotable=False),
     _ACK_RETRIED: _ack_retried,
     _ACK_FAILED: lambda args: Rewritten("ack_failed", {"job_id": args[0].message_id}),
     "Unexpected failure in %s of %r.": _hook_failed,
@@ -99,8 +97,11 @@ def when_hook_fails(listener: Callable[[str], None]) -> None:
         _listeners.append(listener)
 
 
-def install(level: str, *, write: Write) -> None:
-    """Put one handler at std logging's root in the place of all others, and quiet the chatty libraries."""
+def install(level: int, *, write: Write) -> None:
+    """Put one handler at std logging's root in the place of all others; chatty libraries are quieted.
+
+    `level` is a number: not every name of loguru's is one of logging's.
+    """
     logging.basicConfig(handlers=[Intercept(write)], level=level, force=True)
     logging.captureWarnings(True)
     for name, floor in CHATTY.items():

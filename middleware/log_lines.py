@@ -19,7 +19,9 @@ import orjson
 LONGEST_LINE = 16_384
 #: Characters of a text in a line that was too long.
 LONG_TEXT = 400
-#: Fields and items kept of a line or collection that was too long.
+#: Characters of a text in a line that is too long even so.
+SHORT_TEXT = 40
+#: Fields kept of a line that was too long.
 MANY_FIELDS = 40
 #: Characters of an error's first line; the ledger keeps the rest.
 LONGEST_ERROR_TEXT = 200
@@ -47,8 +49,9 @@ def is_event_name(text: str) -> bool:
 def encode_json(line: Mapping[str, object]) -> str:
     """One JSON object and a newline. Never raises for what a value holds."""
     data = _dump(line)
-    if len(data) > LONGEST_LINE:
-        data = _dump(_shortened(line))
+    for limit in (LONG_TEXT, SHORT_TEXT):
+        if len(data) > LONGEST_LINE:
+            data = _dump(_shortened(line, limit))
     if data.isascii() and b"\x7f" not in data:
         return data.decode("ascii")
     return _TREACHEROUS.sub(_escaped, data.decode("utf-8"))
@@ -56,13 +59,11 @@ def encode_json(line: Mapping[str, object]) -> str:
 
 def encode_text(line: Mapping[str, object]) -> str:
     """`<at> <LEVEL> <event> key=value …` and a newline, for people; what is no plain word is quoted."""
-    rest = (f" {key}={_word(value)}" for key, value in line.items() if key not in {"at", "level", "event"})
+    rest = (f" {_word(key)}={_word(value)}" for key, value in line.items() if key not in {"at", "level", "event"})
     return f"{line['at']} {line['level']!s:<8} {_word(line['event'])}{''.join(rest)}\n"
 
 
-def error_fields(
-    error: BaseException, *, with_text: bool = True, with_frames: bool = True
-) -> dict[str, object]:
+def error_fields(error: BaseException, *, with_text: bool = True, with_frames: bool = True) -> dict[str, object]:
     """`error_class`, `error_message` (first line, capped) and `traceback` (places only, no error texts).
 
     `with_text=False` for errors raised by actors: their texts quote arguments. The ledger keeps those.
@@ -92,23 +93,23 @@ def _dump(line: Mapping[str, object]) -> bytes:
         return orjson.dumps(line, default=safe_text, option=orjson.OPT_APPEND_NEWLINE)
     except (TypeError, ValueError, RecursionError):
         # Lone surrogates, integers past 64 bits, odd keys, cycles: rare, so they pay for the second pass.
-        return orjson.dumps(_shortened(line), default=safe_text, option=orjson.OPT_APPEND_NEWLINE)
+        return orjson.dumps(_shortened(line, LONG_TEXT), default=safe_text, option=orjson.OPT_APPEND_NEWLINE)
 
 
-def _shortened(line: Mapping[str, object]) -> dict[str, object]:
-    return {_clean(key): _plain(value) for key, value in islice(line.items(), MANY_FIELDS)}
+def _shortened(line: Mapping[str, object], limit: int) -> dict[str, object]:
+    return {_clean(key, limit): _plain(value, limit) for key, value in islice(line.items(), MANY_FIELDS)}
 
 
-def _plain(value: object) -> object:
+def _plain(value: object, limit: int) -> object:
     if value is None or isinstance(value, bool | float):
         return value
     if isinstance(value, int) and -(2**53) < value < 2**53:
         return value
-    return _clean(safe_text(value))
+    return _clean(safe_text(value), limit)
 
 
-def _clean(text: object) -> str:
-    cut = str(text)[:LONG_TEXT]
+def _clean(text: object, limit: int) -> str:
+    cut = safe_text(text)[:limit]
     return cut.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
@@ -149,9 +150,7 @@ def _chain(error: BaseException) -> list[str]:
 
 
 def _frames(trace: TracebackType | None) -> list[str]:
-    summary = traceback.StackSummary.extract(
-        traceback.walk_tb(trace), limit=-DEEPEST_TRACEBACK, lookup_lines=False
-    )
+    summary = traceback.StackSummary.extract(traceback.walk_tb(trace), limit=-DEEPEST_TRACEBACK, lookup_lines=False)
     return [f"  {frame.filename}:{frame.lineno} {frame.name}"[:LONG_TEXT] for frame in summary]
 
 

@@ -106,7 +106,7 @@ def configure(*, level: str, format: str, stream: TextIO | None = None) -> None:
     if format not in log_lines.ENCODERS:
         raise ValueError(f"log format {format!r}: must be one of {', '.join(sorted(log_lines.ENCODERS))}")
     _replace_sink(Sink(log_lines.ENCODERS[format], stream), level.upper())
-    log_intercept.install(level.upper(), write=_write_intercepted)
+    log_intercept.install(logger.level(level.upper()).no, write=_write_intercepted)
     # A test runner or an application that has its own hook keeps it.
     if threading.excepthook is threading.__excepthook__:
         threading.excepthook = _thread_died
@@ -128,9 +128,7 @@ def _replace_sink(sink: Sink, level: str) -> None:
         with suppress(ValueError):  # the application may have removed it before us
             logger.remove(former)
     # format="": the sink reads the record; backtrace and diagnose would print values of variables.
-    _sink_id = logger.add(
-        sink, level=level, format="", colorize=False, backtrace=False, diagnose=False, catch=True
-    )
+    _sink_id = logger.add(sink, level=level, format="", colorize=False, backtrace=False, diagnose=False, catch=True)
 
 
 def _write_intercepted(logger_name: str, level: str, name: str, fields: Mapping[str, object]) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+import struct
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -38,9 +39,7 @@ class Archive:
 
     def holds(self, name: str) -> bool:
         """Whether a file's values are in the sums already, so that it must not be read again."""
-        return name in self.absorbed or (
-            "_archive-" in name and name not in {self.name(kind) for kind in _SUMMED}
-        )
+        return name in self.absorbed or ("_archive-" in name and name not in {self.name(kind) for kind in _SUMMED})
 
 
 @contextmanager
@@ -67,13 +66,12 @@ def read_archive(directory: Path) -> Archive:
 
 
 def sweep(directory: Path) -> int:
-    """Put the counts of dead processes into the archive and drop their files; how many. Under `locked`.
+    """Put the counts of dead processes into the archive, drop their files; how many. Under `locked`.
 
     The manifest's rename is the one point at which the sums change hands: before it the new sums are not read,
     after it the absorbed files are not. A sweep that dies anywhere is finished by the next.
     """
-    archive = read_archive(directory)
-    _drop(directory, archive)
+    archive = _settled(directory, read_archive(directory))
     dead = [path for path in _written(directory) if _is_of_the_dead(path)]
     for path in dead:
         if path.name.startswith("gauge_"):
@@ -90,12 +88,24 @@ def _absorb(directory: Path, archive: Archive, dead: list[Path]) -> None:
         former = directory / archive.name(kind)
         sources = [path for path in (former, *dead) if path.name.startswith(kind) and path.exists()]
         _write_sums(directory / following.name(kind), sources)
+    _write_manifest(directory, following)
+    _settled(directory, following)
+
+
+def _write_manifest(directory: Path, archive: Archive) -> None:
     temporary = directory / f"{_MANIFEST}.new"
-    temporary.write_text(
-        json.dumps({"generation": following.generation, "absorbed": sorted(following.absorbed)})
-    )
+    temporary.write_text(json.dumps({"generation": archive.generation, "absorbed": sorted(archive.absorbed)}))
     os.replace(temporary, directory / _MANIFEST)
-    _drop(directory, following)
+
+
+def _settled(directory: Path, archive: Archive) -> Archive:
+    """Drop what the sums already hold, then forget the names: a later file may bear one of them again."""
+    _drop(directory, archive)
+    if not archive.absorbed:
+        return archive
+    settled = Archive(archive.generation)
+    _write_manifest(directory, settled)
+    return settled
 
 
 def _write_sums(target: Path, sources: list[Path]) -> None:
@@ -131,3 +141,20 @@ def _size(path: Path) -> int:
 def _is_of_the_dead(path: Path) -> bool:
     identity = path.stem.rsplit("_", 1)[-1]
     return not identity.startswith("archive") and not is_alive(identity)
+
+
+def set_torn_aside(directory: Path) -> int:
+    """Rename files that cannot be read (full disk, lost power) to `.torn`; how many. Under `locked`."""
+    torn = [path for path in _written(directory) if not _readable(path)]
+    for path in torn:
+        path.rename(path.with_suffix(".torn"))
+    return len(torn)
+
+
+def _readable(path: Path) -> bool:
+    try:
+        return all(json.loads(key) for key, _, _, _ in _ValuesFile.read_all_values_from_file(str(path)))
+    except FileNotFoundError:
+        return True
+    except (OSError, ValueError, RuntimeError, struct.error):
+        return False

@@ -115,9 +115,7 @@ _making = Lock()
 
 def counter(name: str, meaning: str, *labels: str | Label) -> Series[Counts]:
     """A counter `callboard_<name>_total`."""
-    return Series(
-        f"{PREFIX}{name}_total", labels, lambda names: Counter(PREFIX + name, meaning, names, registry=None)
-    )
+    return Series(f"{PREFIX}{name}_total", labels, lambda names: Counter(PREFIX + name, meaning, names, registry=None))
 
 
 def gauge(name: str, meaning: str, *labels: str | Label) -> Series[Moves]:

@@ -46,9 +46,7 @@ _effects = counter("effects", "Effects by the state they entered.", "kind", "sta
 _refusals = counter("guardrail_refusals", "Replies the gate refused.", "reason")
 _stale_writes = counter("stale_writes_rejected", "Finishes of a claim that was over.", "actor")
 _lost = counter("lost_attempts", "Attempts closed because their worker was lost.", "actor")
-_recoveries = histogram(
-    "recovery_seconds", "Last beat of a lost worker to the return of its jobs.", RECOVERIES
-)
+_recoveries = histogram("recovery_seconds", "Last beat of a lost worker to the return of its jobs.", RECOVERIES)
 _windows = counter("dispatch_windows", "Dispatch windows by the status they were closed with.", "status")
 _ledger = histogram("ledger_seconds", "One ledger statement with its commit.", STATEMENTS, "operation")
 _batches = histogram("ledger_batch_size", "Rows in one ledger statement.", BATCHES, "operation")

@@ -6,6 +6,7 @@ It must not know what the numbers mean. One endpoint serves all processes of a C
 from __future__ import annotations
 
 import os
+import struct
 import threading
 import time
 from collections.abc import Callable
@@ -24,12 +25,13 @@ from policy import settings
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from pathlib import Path
 
     from dramatiq.broker import Broker, MessageProxy
     from prometheus_client import Metric
 
 #: All interfaces: Prometheus scrapes from another host, and in a container loopback reaches nobody.
-#: The page holds numbers and names of actors, queues, sources and clients, no arguments; keep the port inside.
+#: The page holds numbers and names of actors, queues, sources and clients, no arguments.
 HOST = "0.0.0.0"
 #: Seconds between attempts at a port that another endpoint of this host holds.
 RETRY_S = 5.0
@@ -45,9 +47,20 @@ class ProcessesCollector:
     def collect(self) -> Iterable[Metric]:
         directory = multiprocess.ensure_folder()
         with metric_archive.locked(directory):
-            metric_archive.sweep(directory)
-            files = metric_archive.files_in_force(directory)
-            return list(MultiProcessCollector.merge(files, accumulate=True))  # type: ignore[no-untyped-call]
+            try:
+                return _added_up(directory)
+            except (ValueError, RuntimeError, struct.error):
+                # One torn file must not hide all the others for good.
+                if not metric_archive.set_torn_aside(directory):
+                    raise
+                logs.event("metrics_file_torn", "WARNING")
+                return _added_up(directory)
+
+
+def _added_up(directory: Path) -> list[Metric]:
+    metric_archive.sweep(directory)
+    files = metric_archive.files_in_force(directory)
+    return list(MultiProcessCollector.merge(files, accumulate=True))  # type: ignore[no-untyped-call]
 
 
 def page(read: ReadGauges | None, accept: str) -> tuple[bytes, str]:
@@ -96,9 +109,7 @@ class MetricsHandler(BaseHTTPRequestHandler):
                 body, content_type = page(self.server.read, self.headers.get("Accept", ""))
         except Exception as error:
             logs.event("scrape_failed", "ERROR", error=error)
-            self._answer(
-                500, "text/plain; charset=utf-8", f"scrape failed: {type(error).__name__}\n".encode()
-            )
+            self._answer(500, "text/plain; charset=utf-8", f"scrape failed: {type(error).__name__}\n".encode())
             return
         self._answer(200, content_type, body)
 

@@ -17,16 +17,28 @@ from middleware import logs
 #: Where prometheus_client's own value class looks for the folder.
 VARIABLE = "PROMETHEUS_MULTIPROC_DIR"
 
+_SET_BY_US = "_CALLBOARD_METRICS_FOLDER"
+
 #: Raise when a histogram's buckets change: sums under other bounds cannot be added up.
 LAYOUT = "v1"
 
 
-def prepare(directory: Path) -> None:
-    """Have this process and its children keep their metrics under `directory`; a value already set stays.
+_prepared = False
 
-    The folder itself is made with the first value: a command that counts nothing leaves nothing.
+
+def prepare(directory: Path) -> None:
+    """Have this process and those it forks keep their metrics under `directory`; the first call decides.
+
+    A PROMETHEUS_MULTIPROC_DIR of the operator's goes before. The folder itself is made with the first value:
+    a command that counts nothing leaves nothing.
     """
-    os.environ.setdefault(VARIABLE, str(directory.absolute()))
+    global _prepared  # noqa: PLW0603
+    chosen = os.environ.get(VARIABLE)
+    # What a parent of ours has set is no operator's choice: a child may have a CALLBOARD_HOME of its own.
+    if _prepared or (chosen and chosen != os.environ.get(_SET_BY_US)):
+        return
+    _prepared = True
+    os.environ[VARIABLE] = os.environ[_SET_BY_US] = str(directory.absolute())
 
 
 def install() -> None:

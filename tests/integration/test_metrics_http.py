@@ -1,0 +1,346 @@
+"""The endpoint adds up real processes over real HTTP, and outlives what goes wrong around it."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Final, TypeVar
+
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+
+ROOT: Final = Path(__file__).parents[2]
+#: Seconds to wait for a process to get somewhere; the machine may be busy.
+DEADLINE_S: Final = 30.0
+
+#: Counts what its first argument says, says so, and stays until its input ends.
+COUNTING: Final = "import sys; from middleware import metrics; {count}; print('counted', flush=True); sys.stdin.read()"
+SERVING: Final = (
+    "from middleware import metrics_server as s; s.RETRY_S = 0.1; raise SystemExit(s.serve_metrics({read}))"
+)
+#: As Dramatiq's fork does: SIGTERM raises SystemExit in the main thread.
+ON_TERM: Final = "import signal, sys; signal.signal(signal.SIGTERM, lambda *_: sys.exit(0)); "
+
+Found = TypeVar("Found")
+
+
+def until(look: Callable[[], Found | None]) -> Found:
+    """What `look` finds, as soon as it is not None."""
+    deadline = time.monotonic() + DEADLINE_S
+    pause = threading.Event()
+    while True:
+        found = look()
+        if found is not None:
+            return found
+        assert time.monotonic() < deadline, "waited in vain"
+        pause.wait(0.05)
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+class Host:
+    """One host's processes: those that count and those that serve, under one home and port."""
+
+    def __init__(self, home: Path, processes: ExitStack) -> None:
+        self.port = free_port()
+        self._processes = processes
+        self._environment = {
+            **{name: value for name, value in os.environ.items() if "MULTIPROC" not in name},
+            "CALLBOARD_HOME": str(home),
+            "CALLBOARD_METRICS_PORT": str(self.port),
+            "CALLBOARD_LOG_FORMAT": "json",
+            "PYTHONPATH": str(ROOT),
+        }
+
+    def start(self, *command: str, **environment: str) -> subprocess.Popen[str]:
+        process = subprocess.Popen(
+            [sys.executable, *command],
+            env={**self._environment, **environment},
+            cwd=ROOT,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        self._processes.callback(end, process)
+        return process
+
+    def counting(self, count: str) -> subprocess.Popen[str]:
+        process = self.start("-c", COUNTING.format(count=count))
+        assert process.stdout is not None
+        assert process.stdout.readline() == "counted\n"
+        return process
+
+    def serving(self, read: str = "None") -> subprocess.Popen[str]:
+        return self.start("-c", ON_TERM + SERVING.format(read=read))
+
+    def get(self, path: str = "/metrics", accept: str = "") -> tuple[int, str, str]:
+        """Status, content type and body."""
+        request = urllib.request.Request(f"http://127.0.0.1:{self.port}{path}", headers={"Accept": accept})
+        try:
+            with urllib.request.urlopen(request, timeout=10) as answer:
+                return answer.status, answer.headers["Content-Type"], answer.read().decode()
+        except urllib.error.HTTPError as refused:
+            with refused:
+                return refused.code, refused.headers["Content-Type"], refused.read().decode()
+
+    def page(self) -> str | None:
+        try:
+            return self.get()[2]
+        except (urllib.error.URLError, ConnectionError):
+            return None
+
+    def numbers(self) -> dict[str, float]:
+        """Sums by sample name over all label values, once the endpoint answers."""
+        found: dict[str, float] = {}
+        for family in text_string_to_metric_families(until(self.page)):
+            for sample in family.samples:
+                found[sample.name] = found.get(sample.name, 0) + sample.value
+        return found
+
+
+def end(process: subprocess.Popen[str]) -> None:
+    if process.poll() is None:
+        process.kill()
+    process.communicate()
+
+
+def log_line(process: subprocess.Popen[str], event: str) -> dict[str, object]:
+    """The first line of that event; fails if the process ends without it."""
+    assert process.stderr is not None
+    for line in process.stderr:
+        fields: dict[str, object] = json.loads(line)
+        if fields["event"] == event:
+            return fields
+    raise AssertionError(f"no {event} was logged")
+
+
+@pytest.fixture
+def host(tmp_path: Path) -> Iterator[Host]:
+    with ExitStack() as processes:
+        yield Host(tmp_path, processes)
+
+
+@contextmanager
+def held(port: int) -> Iterator[None]:
+    with socket.socket() as holder:
+        holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        holder.bind(("0.0.0.0", port))
+        holder.listen()
+        yield
+
+
+def test_page_is_the_sum_of_processes(host: Host) -> None:
+    for _ in range(2):
+        host.counting("metrics.attempt_closed('act', 'mail', 'FAILED', 0.2)")
+
+    host.serving()
+
+    numbers = host.numbers()
+    assert numbers["callboard_attempts_total"] == 2
+    assert numbers["callboard_attempt_duration_seconds_count"] == 2
+
+
+def test_killed_process_keeps_its_counts_and_loses_its_gauges(host: Host) -> None:
+    killed = host.counting("metrics.job_dispatched('act', 'api'); metrics.progress_started('act', 'mail')")
+    host.counting("metrics.job_dispatched('act', 'api'); metrics.progress_started('act', 'mail')")
+    host.serving()
+    before = host.numbers()
+
+    killed.kill()
+    killed.wait()
+    after = host.numbers()
+
+    assert (before["callboard_jobs_dispatched_total"], before["callboard_jobs_in_progress"]) == (2, 2)
+    assert (after["callboard_jobs_dispatched_total"], after["callboard_jobs_in_progress"]) == (2, 1)
+
+
+def test_counts_go_on_where_a_restart_left_them(host: Host, tmp_path: Path) -> None:
+    for _ in range(3):
+        end(host.counting("metrics.job_dispatched('act', 'api'); metrics.recovered(12)"))
+    host.serving()
+
+    first, second = host.numbers(), host.numbers()
+
+    assert first["callboard_jobs_dispatched_total"] == 3
+    assert first["callboard_recovery_seconds_sum"] == 36
+    assert second == first
+    assert len(list(tmp_path.glob("metrics/v1/*.db"))) == 2
+
+
+def test_counts_of_children_of_a_fork_are_their_own(host: Host) -> None:
+    host.counting(
+        "import os; metrics.job_dispatched('act', 'api'); child = os.fork(); "
+        "metrics.job_dispatched('act', 'api'); child or os._exit(0); os.waitpid(child, 0)"
+    )
+    host.serving()
+
+    assert host.numbers()["callboard_jobs_dispatched_total"] == 3
+
+
+def test_only_the_first_clients_of_a_host_have_series_of_their_own(host: Host) -> None:
+    half = "[metrics.job_finished('act', 'succeeded', f'{side}{{n}}') for n in range(40)]"
+    host.counting(half.replace("{side}", "a").replace("{{n}}", "{n}"))
+    host.counting(half.replace("{side}", "b").replace("{{n}}", "{n}"))
+    host.serving()
+
+    page = until(host.page)
+
+    by_client = [line for line in page.splitlines() if line.startswith("callboard_jobs_finished_by_client_total{")]
+    others = [line for line in by_client if 'client="other"' in line]
+    assert len(by_client) == 51
+    assert [line.rsplit(" ", 1)[1] for line in others] == ["30.0"]
+
+
+def test_folder_that_cannot_be_written_costs_numbers_only(host: Host, tmp_path: Path) -> None:
+    (tmp_path / "metrics").write_text("in the way")
+
+    counting = host.counting(
+        "from middleware import logs; logs.configure_from_environment(); metrics.job_dispatched('act', 'api')"
+    )
+
+    assert log_line(counting, "metrics_not_counted")["level"] == "WARNING"
+
+
+@pytest.mark.parametrize(
+    ("accept", "content_type", "last"),
+    [
+        ("application/openmetrics-text; version=1.0.0", "application/openmetrics-text", "# EOF"),
+        ("*/*", "text/plain", None),
+    ],
+    ids=["openmetrics", "plain"],
+)
+def test_format_is_the_one_asked_for(host: Host, accept: str, content_type: str, last: str | None) -> None:
+    host.counting("metrics.job_dispatched('act', 'api')")
+    host.serving()
+    until(host.page)
+
+    status, given, body = host.get(accept=accept)
+
+    assert status == 200
+    assert given.startswith(content_type)
+    assert 'callboard_jobs_dispatched_total{actor="act",source="api"} 1.0' in body
+    assert (body.splitlines()[-1] == "# EOF") == (last is not None)
+
+
+def test_other_paths_are_not_found(host: Host) -> None:
+    host.serving()
+    until(host.page)
+
+    assert host.get("/")[0] == 404
+
+
+def test_ledger_that_cannot_be_read_leaves_the_counts(host: Host) -> None:
+    host.counting("metrics.job_dispatched('act', 'api')")
+    host.serving(read="lambda: 1 / 0")
+
+    numbers = host.numbers()
+
+    assert numbers["callboard_ledger_readable"] == 0
+    assert numbers["callboard_jobs_dispatched_total"] == 1
+
+
+def test_torn_file_is_set_aside(host: Host, tmp_path: Path) -> None:
+    host.counting("metrics.job_dispatched('act', 'api')")
+    (tmp_path / "metrics/v1/counter_99999999-1.db").write_bytes(b"\xff\x00\x00\x00\x00\x00\x00\x00torn")
+    host.serving()
+
+    assert host.numbers()["callboard_jobs_dispatched_total"] == 1
+
+
+def test_scrape_that_fails_is_a_500_and_the_next_one_works(host: Host, tmp_path: Path) -> None:
+    serving = host.serving()
+    until(host.page)
+    folder = tmp_path / "metrics"
+    folder.rename(tmp_path / "away")
+    folder.write_text("in the way")
+
+    status, _, body = host.get()
+    folder.unlink()
+    again, _, _ = host.get()
+
+    assert (status, again) == (500, 200)
+    assert body.count("\n") == 1
+    assert log_line(serving, "scrape_failed")["level"] == "ERROR"
+
+
+def test_taken_port_is_waited_for(host: Host) -> None:
+    with held(host.port):
+        serving = host.serving()
+        refused = log_line(serving, "metrics_port_refused")
+
+    assert refused["port"] == host.port
+    assert until(host.page) is not None
+
+
+def test_endpoint_ends_cleanly_on_sigterm(host: Host) -> None:
+    serving = host.serving()
+    until(host.page)
+
+    serving.send_signal(signal.SIGTERM)
+    _, written = serving.communicate(timeout=DEADLINE_S)
+
+    assert serving.returncode == 0
+    assert [json.loads(line)["event"] for line in written.splitlines()] == ["metrics_served"]
+
+
+def test_endpoint_ends_with_a_parent_that_was_killed(host: Host) -> None:
+    parent = host.start("-c", f"import os, time; os.fork() and time.sleep({DEADLINE_S}); {SERVING.format(read='None')}")
+    until(host.page)
+
+    parent.kill()
+    parent.wait()
+
+    until(lambda: True if host.page() is None else None)
+
+
+def test_port_nought_serves_nowhere(host: Host) -> None:
+    serving = host.start("-c", SERVING.format(read="None"), CALLBOARD_METRICS_PORT="0")
+
+    serving.communicate(timeout=DEADLINE_S)
+
+    assert serving.returncode == 0
+
+
+APPLICATION: Final = """
+import dramatiq
+from dramatiq.brokers.stub import StubBroker
+from middleware import logs
+from middleware.correlation import Correlation
+from middleware.metrics_server import Metrics
+
+def setup():
+    logs.configure_from_environment()
+    dramatiq.set_broker(StubBroker(middleware=[Correlation(), Metrics()]))
+"""
+
+
+def test_plain_dramatiq_brings_the_endpoint_and_our_log_lines(host: Host, tmp_path: Path) -> None:
+    (tmp_path / "application.py").write_text(APPLICATION)
+    master = host.start(
+        *("-m", "dramatiq", "application:setup", "--processes", "1", "--threads", "1", "--path", str(tmp_path))
+    )
+    until(host.page)
+
+    master.send_signal(signal.SIGTERM)
+    _, written = master.communicate(timeout=DEADLINE_S)
+
+    ours = [json.loads(line) for line in written.splitlines() if line.startswith("{")]
+    assert master.returncode == 0
+    assert "metrics_served" in {line["event"] for line in ours}
+    assert "Worker process is ready for action." in {line.get("message") for line in ours}

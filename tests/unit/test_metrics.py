@@ -1,0 +1,245 @@
+"""Metrics are those of the contract, bounded in labels, and cost a job nothing when they fail."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+import dramatiq
+import pytest
+from dramatiq.broker import MessageProxy
+from dramatiq.brokers.stub import StubBroker
+
+from middleware import log_intercept, metric_series, metrics, metrics_server
+from middleware.admission import Admission
+from middleware.gauge_readings import GAUGES, GaugeReadings, LedgerCollector
+from middleware.metric_series import Series, counter
+from middleware.metrics_server import Metrics
+
+ROOT: Final = Path(__file__).parents[2]
+
+#: What the outside relies on: name to labels.
+CONTRACT: Final = {
+    "jobs_dispatched_total": ("actor", "source"),
+    "jobs_duplicate_total": ("actor",),
+    "copies_refused_total": ("actor", "outcome"),
+    "attempts_total": ("actor", "queue", "outcome"),
+    "jobs_finished_total": ("actor", "state"),
+    "jobs_finished_by_client_total": ("client", "state"),
+    "verdicts_total": ("actor", "verdict", "rule"),
+    "attempt_duration_seconds": ("actor", "queue"),
+    "queue_wait_seconds": ("actor", "queue"),
+    "jobs_in_progress": ("actor", "queue"),
+    "dead_letters_total": ("actor", "reason"),
+    "dead_letters_open": ("reason",),
+    "dead_letter_oldest_age_seconds": (),
+    "effects_total": ("kind", "state"),
+    "guardrail_refusals_total": ("reason",),
+    "stale_writes_rejected_total": ("actor",),
+    "lost_attempts_total": ("actor",),
+    "recovery_seconds": (),
+    "dispatch_windows_total": ("status",),
+    "dispatch_windows_missing": (),
+    "queue_depth": ("queue",),
+    "queue_oldest_age_seconds": ("queue",),
+    "ledger_seconds": ("operation",),
+    "ledger_batch_size": ("operation",),
+    "hook_failures_total": ("hook",),
+    "workers_alive": (),
+}
+
+
+class Tally:
+    """Stands in for a prometheus child."""
+
+    def __init__(self) -> None:
+        self.total = 0.0
+
+    def inc(self, amount: float = 1) -> None:
+        self.total += amount
+
+
+@pytest.fixture
+def progress(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, str, str]]:
+    """What was started and ended, instead of a gauge."""
+    seen: list[tuple[str, str, str]] = []
+    monkeypatch.setattr(metrics, "progress_started", lambda actor, queue: seen.append(("+", actor, queue)))
+    monkeypatch.setattr(metrics, "progress_ended", lambda actor, queue: seen.append(("-", actor, queue)))
+    return seen
+
+
+@pytest.fixture
+def broker() -> Iterator[StubBroker]:
+    broker = StubBroker(middleware=[Metrics()])
+    yield broker
+    broker.close()
+    log_intercept._listeners.remove(metrics.hook_failed)
+
+
+def message(queue: str = "default") -> MessageProxy:
+    return MessageProxy(dramatiq.Message(queue, "act", (), {}, {}))
+
+
+def made() -> dict[str, tuple[str, ...]]:
+    """Every metric there is, with its labels."""
+    counted = {series.name: series.labels for series in metrics.COUNTED}
+    read = {f"callboard_{name}": (label,) if label else () for name, label, _ in GAUGES}
+    return {name.removeprefix("callboard_"): labels for name, labels in {**counted, **read}.items()}
+
+
+def test_metrics_are_those_of_the_contract() -> None:
+    assert made() == CONTRACT
+
+
+def test_every_metric_is_documented_with_its_labels() -> None:
+    rows = re.findall(
+        r"^\| `callboard_(\w+)` \| \w+ \| ([^|]*) \|",
+        (ROOT / "docs/metrics.md").read_text("utf-8"),
+        re.MULTILINE,
+    )
+
+    documented = {name: tuple(re.findall(r"`(\w+)`", labels)) for name, labels in rows}
+
+    assert documented == {**CONTRACT, metrics.READABLE: ()}
+
+
+def test_every_gauge_read_at_the_scrape_has_its_reading() -> None:
+    readings = GaugeReadings()
+
+    missing = [name for name, _, _ in GAUGES if not hasattr(readings, name)]
+
+    assert missing == []
+
+
+@pytest.mark.parametrize("signal", ["process_message", "skip_message"])
+def test_progress_ends_as_it_began(broker: StubBroker, progress: list[tuple[str, str, str]], signal: str) -> None:
+    taken = message("mail.DQ")
+
+    broker.emit_before("process_message", taken)
+    broker.emit_after(signal, taken)
+
+    assert progress == [("+", "act", "mail"), ("-", "act", "mail")]
+
+
+def test_message_skipped_before_it_was_counted_is_not_ended(
+    broker: StubBroker, progress: list[tuple[str, str, str]]
+) -> None:
+    broker.emit_after("skip_message", message())
+
+    assert progress == []
+
+
+def test_progress_whose_after_hook_never_ran_ends_with_the_next_message(
+    broker: StubBroker, progress: list[tuple[str, str, str]]
+) -> None:
+    broker.emit_before("process_message", message("first"))
+    broker.emit_before("process_message", message("second"))
+
+    assert progress == [("+", "act", "first"), ("-", "act", "first"), ("+", "act", "second")]
+
+
+def test_endpoint_comes_along_as_a_fork_that_can_be_imported() -> None:
+    (fork,) = Metrics().forks
+
+    assert getattr(metrics_server, fork.__name__) is fork
+    assert fork.__module__ == "middleware.metrics_server"
+
+
+def labels_of(series: Series[metric_series.Counts], monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, ...]]:
+    """The label values for which children are made from now on."""
+    asked: list[tuple[str, ...]] = []
+
+    def labelled(values: tuple[str, ...]) -> Tally:
+        asked.append(values)
+        return Tally()
+
+    monkeypatch.setattr(series, "_labelled", labelled)
+    return asked
+
+
+def test_label_values_are_lower_case_and_never_empty(monkeypatch: pytest.MonkeyPatch) -> None:
+    series = counter("seen", "A test's.", "actor", "outcome")
+    asked = labels_of(series, monkeypatch)
+
+    series["Act", "FAILED"].inc()
+    series[None, "a\ud800"].inc()
+
+    assert asked == [("act", "failed"), ("none", "a?")]
+
+
+def test_one_child_counts_for_all_spellings(monkeypatch: pytest.MonkeyPatch) -> None:
+    series = counter("seen", "A test's.", "actor")
+    asked = labels_of(series, monkeypatch)
+
+    same = series[("Act",)] is series[("act",)]
+
+    assert same
+    assert asked == [("act",)]
+
+
+def test_series_past_the_bound_are_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    series = counter("seen", "A test's.", "actor", "queue")
+    asked = labels_of(series, monkeypatch)
+    monkeypatch.setattr(metric_series, "MOST_SERIES", 3)
+
+    for number in range(10):
+        series[f"a{number}", "q"].inc()
+
+    assert [*asked[:3], *set(asked[3:])] == [("a0", "q"), ("a1", "q"), ("a2", "q"), ("other", "other")]
+    assert len(series) == 3
+
+
+def test_first_values_of_a_host_are_admitted_and_later_ones_are_not(tmp_path: Path) -> None:
+    file = tmp_path / "client.admitted"
+    here, there = Admission(2), Admission(2)
+
+    answers = [
+        here.admits("a", file),
+        there.admits("b", file),
+        here.admits("c", file),
+        there.admits("a", file),
+    ]
+
+    assert answers == [True, True, False, True]
+    assert file.read_text() == '"a"\n"b"\n'
+
+
+def test_value_admitted_with_a_line_end_in_it_stays_one(tmp_path: Path) -> None:
+    file = tmp_path / "client.admitted"
+
+    Admission(9).admits("a\nb", file)
+
+    assert Admission(1).admits("a\nb", file)
+    assert not Admission(1).admits("a", file)
+
+
+def samples(collector: LedgerCollector) -> dict[str, float]:
+    return {
+        sample.name + "".join(sample.labels.values()): sample.value
+        for family in collector.collect()
+        for sample in family.samples
+    }
+
+
+def test_readings_become_gauges_and_unknown_ones_are_left_out() -> None:
+    readings = GaugeReadings(dead_letters_open={"POISON": 2}, workers_alive=3, queue_depth={"mail": 0})
+
+    shown = samples(LedgerCollector(lambda: readings))
+
+    assert shown == {
+        "callboard_ledger_readable": 1,
+        "callboard_dead_letters_openpoison": 2,
+        "callboard_queue_depthmail": 0,
+        "callboard_workers_alive": 3,
+    }
+
+
+def test_ledger_that_cannot_be_read_is_said_and_spoils_nothing() -> None:
+    def fail() -> GaugeReadings:
+        raise ConnectionError("away")
+
+    shown = samples(LedgerCollector(fail))
+
+    assert shown == {"callboard_ledger_readable": 0}
