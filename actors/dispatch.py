@@ -141,8 +141,8 @@ def _answers(
             answers.append(Duplicate(str(answer.job_id), answer.state, answer.age_s))
             blocked.append((wanted, answer))
             continue
-        answers.append(Dispatched(str(wanted.id), wanted.dispatch_key, wanted.correlation_id, False))
-        dispatched[wanted.id] = answers[-1]
+        dispatched[wanted.id] = Dispatched(str(wanted.id), wanted.dispatch_key, wanted.correlation_id, False)
+        answers.append(dispatched[wanted.id])
         if answer.released:
             owed.append((broker, wanted))
     after_commit(lambda: _after_commit(owed, dispatched, [one for _, one in chunk], blocked))
