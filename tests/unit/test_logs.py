@@ -173,6 +173,21 @@ def test_sink_that_cannot_write_raises_nothing_and_counts_the_line(capfd: pytest
     assert capfd.readouterr().err == ""
 
 
+class Talkative:
+    def __str__(self) -> str:
+        logs.event("inner", value=SECRET)
+        logging.getLogger("elsewhere").warning("inner")
+        return "said"
+
+
+def test_line_from_within_a_line_is_given_up_quietly(stream: io.StringIO, capfd: pytest.CaptureFixture[str]) -> None:
+    logs.event("outer", value=Talkative())
+    logs.event("next")
+
+    assert [line["event"] for line in lines(stream)] == ["outer", "next"]
+    assert capfd.readouterr().err == ""
+
+
 def test_std_logging_and_warnings_are_taken_in(stream: io.StringIO) -> None:
     logging.getLogger("elsewhere").warning("%s left\nforged", 3)
     with warnings.catch_warnings():
