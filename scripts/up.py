@@ -37,7 +37,7 @@ def run(args: argparse.Namespace) -> ExitCode:
     if args.json:
         print(json.dumps(told, indent=2))
     else:
-        print("\n".join(f"{name} {value}" for name, value in told.items()))
+        print("\n".join(f"{name}={value}" for name, value in told.items()))
     return ExitCode.DONE
 
 

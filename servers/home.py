@@ -10,6 +10,8 @@ import os
 import pwd
 import tempfile
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -76,17 +78,24 @@ def prepare(path: Path) -> Home:
     return Home(root)
 
 
-def hold(home: Home) -> int:
-    """Take the home's lock for as long as this process lives; its descriptor. Raises Taken if it is held."""
+@contextmanager
+def held(home: Home) -> Iterator[int]:
+    """Hold the home's lock during the block; yields its descriptor. Raises Taken when another process has it."""
     lock = os.open(home.root / LOCK_NAME, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        _lock(lock, home)
+        yield lock
+    finally:
+        os.close(lock)
+
+
+def _lock(lock: int, home: Home) -> None:
     deadline = time.monotonic() + LOCK_PATIENCE_S
     while True:
         try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            return lock
+            return fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
             if time.monotonic() > deadline:
-                os.close(lock)
                 raise Taken(f"servers already run for {home.root}: end them with callboard down") from error
             time.sleep(0.01)
 

@@ -19,7 +19,7 @@ from pathlib import Path
 from servers.channel import Channel, Message
 from servers.errors import ServersError, StartFailed
 from servers.fleet import Fleet
-from servers.home import Home, hold, write_private
+from servers.home import Home, held, write_private
 from servers.plan import Plan
 from servers.watch import Watch
 from servers.watcher import Watcher
@@ -97,10 +97,10 @@ def supervise(channel: Channel) -> int:
     plan = Plan(**message)
     home = Home(Path(plan.home))
     try:
-        lock = hold(home)
-        home.told.unlink(missing_ok=True)
-        watch = Watch(home, lock, channel, plan.owner_pid)
-        Supervisor(home, Fleet(plan, home), watch, channel).run()
+        with held(home) as lock:
+            home.told.unlink(missing_ok=True)
+            watch = Watch(home, lock, channel, plan.owner_pid)
+            Supervisor(home, Fleet(plan, home), watch, channel).run()
     except ServersError as error:
         log(f"ending: {error}")
         channel.send(described(error))
