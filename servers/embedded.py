@@ -20,6 +20,7 @@ from servers.channel import Message
 from servers.errors import NotOurs, StartFailed, Taken
 from servers.launcher import START_WITHIN_S, STOP_WITHIN_S, Owned, leave_running
 from servers.plan import Plan
+from servers.processes import started_at
 from servers.server import Mode
 
 
@@ -156,11 +157,13 @@ def down(home: Path) -> bool:
     homes.refuse_another_users(root)
     deadline = time.monotonic() + STOP_WITHIN_S
     told_to_end: int | None = None
-    while servers_file.supervisor_alive(root):
+    began: str | None = None
+    while servers_file.supervisor_alive(root) or (began and started_at(told_to_end or 0) == began):
         told = servers_file.load(root)  # None while they start or end
         if told is not None and told["supervisor_pid"] != told_to_end:
             _refuse_owned(root, told)
             told_to_end = int(told["supervisor_pid"])
+            began = started_at(told_to_end)
             os.kill(told_to_end, signal.SIGTERM)
         if time.monotonic() > deadline:
             raise StartFailed(f"the servers of {root} do not end: see {root}/log/supervisor.log")
