@@ -6,14 +6,12 @@ from messaging.guardrails.phrases import any_of
 
 _TIME_WORDS = (
     r"(?:(?:a|the|which|what|another|any|best|your|preferred) time\b(?!-)|times|time ?(?:slots?|zone)|days?|dates?"
-    r"|slots?"
-    r"|openings?|availability)"
+    r"|slots?|openings?|availability)"
 )
 _MEETING = r"(?:call|meeting|demo|chat|appointment|session|conversation|termin|slot)"
 _SETTLED = (
     r"(?:booked|scheduled|confirmed|reserved|set|blocked|held|locked in|penciled|pencilled|arranged|moved"
-    r"|rescheduled|saved"
-    r"|registered|signed up|put)"
+    r"|rescheduled|saved|registered|signed up|put)"
 )
 
 #: Settles the meeting, whatever else the draft says.
@@ -25,8 +23,7 @@ FIRM = any_of(
     r"(?:I|we) (?:can )?(?:hereby )?(?:confirm|booked|reserved|scheduled|blocked)\b",
     r"(?:have|got|put|have put|pencil(?:l?ed)?) (?:you|us|it|this) (?:down|in)\b",
     r"(?:invite|invitation) (?:is|has been|was|sent|went)\b|(?:sent|sending|send) (?:you |over |out )*(?:an?|the"
-    r"|your) (?:calendar )?"
-    r"(?:invite|invitation) for\b",
+    r"|your) (?:calendar )?(?:invite|invitation) for\b",
     r"(?:bestätigt|gebucht|eingetragen|reserviert|c'est noté|confirmé|reservado|confirmado)\b",
 )
 
@@ -55,12 +52,10 @@ DECLINES = any_of(
     r"(?:fully |already |all )(?:booked|taken|full)\b",
     r"(?:is|are|was|were) (?:now )?(?:taken|gone|full|busy|out|off)\b",
     r"(?:can't|cannot|can not|won't|couldn't|unable to|not able to)\b[^.!?\n]{0,30}\b(?:do|make|meet|offer|attend"
-    r"|talk|speak"
-    r"|accommodate|work|join|call)\b",
+    r"|talk|speak|accommodate|work|join|call)\b",
     r"(?:doesn't|does not|don't|do not|won't|will not|wouldn't|didn't) (?:\w+ )?(?:work|suit|fit|have)\b",
     r"(?:I'm|I am|we're|we are|be|am|is|are|am also) (?:\w+ )?(?:busy|away|travel\w*|on holiday|on vacation"
-    r"|on leave|tied up"
-    r"|out of (?:the )?office|booked (?:up|solid)|in meetings)\b",
+    r"|on leave|tied up|out of (?:the )?office|booked (?:up|solid)|in meetings)\b",
     r"except\b|other than\b|instead of\b|rather than\b",
     r"nicht (?:am|um|verfügbar|möglich)\b",
     r"not (?:in the|on|at|before|after|this|next|mornings?|afternoons?|mondays?|fridays?)\b",
@@ -68,8 +63,7 @@ DECLINES = any_of(
 
 ASKS = any_of(
     r"(?:would|could|can|shall|should|might|will|does|do|is|are) [^.!?\n]{0,60}\b(?:works?|suits?|ok|okay|possible"
-    r"|fit|prefer"
-    r"|free|available|good|convenient|better|fine|do)\b",
+    r"|fit|prefer|free|available|good|convenient|better|fine|do)\b",
     r"(?:how|what) about\b",
     r"let me know\b",
     r"(?:which|what|when)\b[^.!\n]{0,80}\?",
@@ -83,8 +77,7 @@ ADMINISTRATIVE = any_of(
     r"(?:send(?:ing)?|sent|shar(?:e|ed|ing)|forward(?:ed|ing)?(?<!look forward)(?<!looking forward)|e-?mail(?:ed)?"
     r"|mailed"
     r"|follow(?:ed|ing)? up|get back|circle back|come back|repl(?:y|ied)|respond(?:ed)?|prepare|finali[sz]e|deliver"
-    r"|provide"
-    r"|receiv(?:e|ed)|wrote|written|writing|message|note|reach(?:ed)? out|check in|update|circulate)\b"
+    r"|provide|receiv(?:e|ed)|wrote|written|writing|message|note|reach(?:ed)? out|check in|update|circulate)\b"
 )
 
 LOGISTICS = any_of(
@@ -97,8 +90,7 @@ LOGISTICS = any_of(
     r"|available)\b",
     r"(?:do|does|would|will|could|can)\b[^.!?\n]{0,50}\b(?:work|suit|fit)s?\b[^.!\n]{0,30}\?",
     r"(?:I've|I have|we've|we have|you're|you are|it's|all|call is|meeting is) (?:\w+ ){0,3}?(?:booked|scheduled"
-    r"|confirmed"
-    r"|reserved|set for|locked in|penciled|pencilled|rescheduled)\b",
+    r"|confirmed|reserved|set for|locked in|penciled|pencilled|rescheduled)\b",
     r"(?:calendar )?(?:invite|invitation)\b",
     r"time ?zone\b",
     r"(?:are you|you're|you are) (?:\w+ )?(?:free|available)\b",

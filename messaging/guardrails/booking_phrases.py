@@ -12,8 +12,10 @@ _TALK = (
     r"|times?|slots?"
     r"|intro|introduction|video|zoom|coffee|presentation|termin|gespräch|rdv|rendez-vous|reunión|llamada)"
 )
-_TALKING = r"(?:talk|meet|chat|speak|connect|discuss|jump on|hop on|get on|see (?:a|the|it)|catch up|book|schedule"
-r"|call|sit down)"
+_TALKING = (
+    r"(?:talk|meet|chat|speak|connect|discuss|jump on|hop on|get on|see (?:a|the|it)|catch up|book|schedule"
+    r"|call|sit down)"
+)
 _TIME_WORDS = r"(?:times?|days?|dates?|slots?|openings?)"
 
 BOOKING = any_of(
@@ -46,8 +48,7 @@ BOOKING = any_of(
 #: Taken with a day or time that the lead names: `Tuesday at 3, please`.
 ACCEPTS = any_of(
     r"(?:works?|good|fine|ok|okay|perfect|great|please|let's|sure|yes|yep|yeah|book|confirm(?:ed)?|sounds|go with"
-    r"|take|prefer"
-    r"|how about|what about|can you|could you|could we|can we|i can|ja|gerne|oui|sí)\b",
+    r"|take|prefer|how about|what about|can you|could you|could we|can we|i can|ja|gerne|oui|sí)\b",
 )
 
 REFUSES = any_of(
@@ -71,8 +72,7 @@ REFUSES = any_of(
 
 _DOCUMENTS = (
     r"(?:information|info|details|pricing|prices?|price list|brochure|deck|one-?pager|overview|case stud(?:y|ies)"
-    r"|examples"
-    r"|references|documentation|quote|data ?sheet|white ?paper|materials?)"
+    r"|examples|references|documentation|quote|data ?sheet|white ?paper|materials?)"
 )
 _SCHEDULING = (
     r"(?:calendar|schedule|times?|availability|free|available|day|slots?|(?:mon|tues|wednes|thurs|fri)day|week|tomorrow"
@@ -90,8 +90,7 @@ INFORMATION_ASKED = any_of(
     r"(?:do|does|can|could|is|are|will)\b[^.!?\n]{0,30}\b(?:support|integrate|integration|include|included"
     r"|compatible|comply"
     r"|compliant|offer|handle|work with (?!me|us|you)|come with)\b(?![^.!\n]{0,25}\b(?:times?|slots?|dates?"
-    r"|availability))"
-    r"[^.!\n]{0,60}\?",
+    r"|availability))[^.!\n]{0,60}\?",
     r"(?:how|what)(?: exactly| specifically)? (?:does|do|is|are|would|can|makes?|kind|sort|type|problem|else)\b"
     rf"(?![^.!?\n]{{0,40}}\b{_SCHEDULING}\b)[^.!\n]{{0,80}}\?",
     r"(?:explain|elaborate|clarify)\b",

@@ -63,8 +63,10 @@ _UNTIL = r"(?: ?(?:-|to|through|until|bis) ?(?:the )?(?P<until>[0-3]?\d)(?:st|nd
 _NEXT = r"(?P<next>next|following|kommenden|n\u00e4chsten|this coming|this|coming|last|past|letzten)"
 _LEADING_WORD = rf"(?:on|by|for|from|until|before|after|since|between|to|the|am|vom|zum|le|el|{_names(WEEKDAYS)})"
 _COUNT = r"\d{1,2}|" + "|".join(NUMBERS)
-_ENDS = r"(?=\s*(?:$|[.,;:!?)\n]|at\b|or\b|and\b|would\b|works?\b|is\b|in the\b|from\b|between\b|of (?:this"
-r"|next) month|then\b|please\b|instead\b|suits?\b|it\b|was\b|will\b))"
+_ENDS = (
+    r"(?=\s*(?:$|[.,;:!?)\n]|at\b|or\b|and\b|would\b|works?\b|is\b|in the\b|from\b|between\b|of (?:this"
+    r"|next) month|then\b|please\b|instead\b|suits?\b|it\b|was\b|will\b))"
+)
 
 
 def _spelled(found: re.Match[str], seen: _Seen) -> Days | None:

@@ -19,8 +19,10 @@ _AFTER_WORDS = (
     "mon(?:day)?|tue(?:s(?:day)?)?|wed(?:nesday)?|thu(?:rs(?:day)?)?|fri(?:day)?|sat(?:urday)?|sun(?:day)?|for (?:a"
     "|the|our|us|you|me|30|15|45|20|an)|" + ZONE_WORDS
 )
-_COUNTED = r"(?:\s*(?:or|and|to|-|oder|und)\s*\d+\s+(?:people|users|seats|locations|sites|stores|days|weeks|months"
-r"|minutes|hours|%))"
+_COUNTED = (
+    r"(?:\s*(?:or|and|to|-|oder|und)\s*\d+\s+(?:people|users|seats|locations|sites|stores|days|weeks|months"
+    r"|minutes|hours|%))"
+)
 #: What may follow a bare hour for it to be one: `at 3 tomorrow` is a time, `at 3 locations` is not.
 BARE_AFTER = rf"(?:-?ish)?\b(?!{_COUNTED})(?=\s*(?:$|\n|[.!?;)\"'](?!\d)|,(?!\d)|-\s|(?:{_AFTER_WORDS})\b))"
 

@@ -57,8 +57,10 @@ _BETWEEN = r"\b(?:between|zwischen|entre) +"
 _MERIDIEM = r" *([ap])\.?m\b"
 _PART = r"\s+(?:(?:o'clock|sharp)\s+)?(?:in the|this|on \w+day|tomorrow|at)\s+(morning|afternoon|evening|night)\b"
 _MINUTES = "|".join(MINUTE_WORDS)
-_NOT_COUNTED = r"(?![ -]?(?:min|sec|hour|day|week|month|year|people|percent|user|seat|point|thousand|hundred"
-r"|million)\w*)"
+_NOT_COUNTED = (
+    r"(?![ -]?(?:min|sec|hour|day|week|month|year|people|percent|user|seat|point|thousand|hundred"
+    r"|million)\w*)"
+)
 
 
 def _range_with_meridiem(found: re.Match[str]) -> tuple[Reading, Reading | None] | None:

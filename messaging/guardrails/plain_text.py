@@ -21,11 +21,9 @@ _NUMERIC_NOISE = re.compile(
     r"https?://\S+|\b[\w.+-]+@[\w.-]+\b|\b(?:[\w-]+\.)+[a-z]{2,}/\S*"
     r"|\+\d[\d\s().-]{6,}\d|\(?\b\d{3}\)?[\s.-]\d{3}[\s.-]\d{4}\b|\b\d{3}-\d{4}\b"
     r"|\b(?:tel|phone|mobile|fax|ext|extension|room|suite|version|release|v|ver|build|chapter|section|invoice|order"
-    r"|ticket|ref)"
-    r"\.?:?\s?#?[\d][\d\s().:-]*\d\b|\bv\d[\d.]*|\b\d+(?:\.\d+){2,}(?<!\.\d{4})(?!\d)"
+    r"|ticket|ref)\.?:?\s?#?[\d][\d\s().:-]*\d\b|\bv\d[\d.]*|\b\d+(?:\.\d+){2,}(?<!\.\d{4})(?!\d)"
     r"|[$\u20ac\u00a3]\s?\d[\d.,]*\s?[kKmM]?\b|\b\d[\d.,]*\s?(?:%|percent\b|[$\u20ac\u00a3]|usd\b|eur\b|gbp\b"
-    r"|dollars?\b|euros?\b)"
-    r"|\b24\s?/\s?7\b|\b50\s?/\s?50\b|\b(?:16:9|4:3)\b",
+    r"|dollars?\b|euros?\b)|\b24\s?/\s?7\b|\b50\s?/\s?50\b|\b(?:16:9|4:3)\b",
     re.IGNORECASE,
 )
 

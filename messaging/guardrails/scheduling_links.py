@@ -37,8 +37,7 @@ _READING = re.compile(r"/(?:blog|article|articles|docs|help|support|news|guides?
 _PAGE = re.compile(
     r"(?:^|/)(?:bookings?|appointments?|scheduling|meetings?|meet|rdv|termin(?:e|buchung)?|book|schedule"
     r"|(?:book|schedule|reserve|pick)(?:[-_](?:a|an|your|my|me|us|now|time|call|demo|meeting|slot|appointment"
-    r"|online|with)\w*)+"
-    r"|request[-_]a?[-_]?(?:demo|call|meeting))(?:[-_](?:link|page|call|demo|with)\w*)*(?:/|$|\?)"
+    r"|online|with)\w*)+|request[-_]a?[-_]?(?:demo|call|meeting))(?:[-_](?:link|page|call|demo|with)\w*)*(?:/|$|\?)"
 )
 _HOST_NAME = re.compile(
     r"^(?:book|booking|bookings|schedule|scheduling|meet|meetings|calendar|appointments|cal|termine)\."
@@ -73,9 +72,13 @@ _PICK = (
     r"(?:book|schedule|pick|choose|grab|select|find|reserve|claim|snag|secure|get|lock in|set up)\b[^.!?\n]{0,50}?"
     r"\b(?:time|times|slot|slots|spot|meeting|call|chat|demo|appointment|session|minutes|something|whatever|whichever)"
 )
+_NO_CONFERENCE = "".join(
+    f"(?<!{each} )" for each in ("zoom", "teams", "meet", "video", "join", "meeting", "conference")
+)
 _PICK_BY_LINK = re.compile(
-    rf"\b{_PICK}\b[^.!?\n]{{0,60}}?\b(?:(?<!zoom )(?<!teams )(?<!meet )(?<!video )(?<!join )(?<!meeting )(?<!conference )links?\b|click|tap\b|(?:on|in|from|via|through|using|off) (?:my|our|the|this)(?: \w+)? calendar\b"
-    rf"|(?:on|via|through|at) (?:my|our) (?:page|site|website|portal)\b|right here\b|here: ?$|here$)"
+    rf"\b{_PICK}\b[^.!?\n]{{0,60}}?\b(?:{_NO_CONFERENCE}links?\b|click|tap\b"
+    r"|(?:on|in|from|via|through|using|off) (?:my|our|the|this)(?: \w+)? calendar\b"
+    r"|(?:on|via|through|at) (?:my|our) (?:page|site|website|portal)\b|right here\b|here: ?$|here$)"
     rf"|\b(?:links?|click here|use this|calendar)\b[^.!?\n]{{0,40}}?\b(?:to|and|where you can|for you to) {_PICK}\b"
     r"|\b(?:book|schedule|self-book)\w*(?: \w+){0,3} (?:via|through|using|on|in|from) (?:my|our|the|this)(?: \w+)?"
     r" (?:calendar|link|page|scheduler)\b"

@@ -6,13 +6,11 @@ from messaging.guardrails.phrases import any_of
 
 LOUD = any_of(
     r"(?:trusted by|industry[- ]leading|award[- ]winning|best[- ]in[- ]class|world[- ]class|cutting[- ]edge"
-    r"|market[- ]leading"
-    r"|state[- ]of[- ]the[- ]art|game[- ]chang\w+|leading provider|number one\b|#1)",
+    r"|market[- ]leading|state[- ]of[- ]the[- ]art|game[- ]chang\w+|leading provider|number one\b|#1)",
     r"(?:limited[- ]time|special offer|discounts?|free trial|money[- ]back|guaranteed?|act now|sign up (?:now|today)"
     r"|don't miss|exclusive (?:offer|deal)|promo(?:tion)?s?)\b",
     r"(?:\d+ ?(?:%|percent|x|times)|twice|double|triple|half) (?:more|less|faster|better|higher|lower|increase"
-    r"|reduction"
-    r"|growth|the|your|as)\b",
+    r"|reduction|growth|the|your|as)\b",
     r"\d+ ?(?:%|percent)",
     r"(?:roi\b|return on investment)",
     r"(?:boost|skyrocket|supercharge|maximi[sz]e|transform|revolutioni[sz]e|accelerate|streamline|turbocharge"
@@ -27,19 +25,15 @@ LOUD = any_of(
 
 QUIET = any_of(
     r"our (?:[\w-]+ ){0,2}(?:platform|solution|product|services?|tool|software|system|technology|offering|suite"
-    r"|packages?"
-    r"|approach|expertise|programme?|plans?|features?|pricing|customers|clients|team of)\b",
+    r"|packages?|approach|expertise|programme?|plans?|features?|pricing|customers|clients|team of)\b",
     r"(?:helps?|helped|enables?|allows?|lets|empowers?|delivers?|drives?|provides?|offers?|includes?|features?"
     r"|automates?"
     r"|speciali[sz]es?|works with)\b[^.!?\n]{0,30}\b(?:you|your|teams?|companies|businesses|clients|customers|firms"
-    r"|reporting"
-    r"|organi[sz]ations|analytics|workflows?|dashboards?|everything|all|results|features|support)\b",
+    r"|reporting|organi[sz]ations|analytics|workflows?|dashboards?|everything|all|results|features|support)\b",
     r"(?:we|our team|we've|we have)\b[^.!?\n]{0,12}\b(?:help|helped|work(?:ed)? with|provide|offer|deliver"
-    r"|speciali[sz]e"
-    r"|build|built|serve|support|pride|partner)\b(?![^.!?\n]{0,20}\b(?:times?|slots?|dates?)\b)",
+    r"|speciali[sz]e|build|built|serve|support|pride|partner)\b(?![^.!?\n]{0,20}\b(?:times?|slots?|dates?)\b)",
     r"(?:benefits?|advantages?|features|value|results|savings|competitive|affordable|powerful|seamless\w*|robust"
-    r"|scalable"
-    r"|intuitive|easy[- ]to[- ]use|proven|innovative|comprehensive|flexible plans)\b",
+    r"|scalable|intuitive|easy[- ]to[- ]use|proven|innovative|comprehensive|flexible plans)\b",
     r"(?:starts? at|starting (?:at|from)|only|just|for) ?(?:[$€£]\d|\d+ ?(?:[$€£]|usd|eur|dollars|euros))",
     r"(?:unlimited|built-in|out of the box|24/7|all-in-one|dedicated|fully (?:managed|automated|integrated)|you get)\b",
     r"(?:get started|upgrade|subscribe|buy|purchase)\b",
