@@ -21,7 +21,7 @@ _DRAIN_S = 20.0
 
 
 def start(broker: Broker, worker: Worker, settings: Settings) -> WorkerProcess:
-    """Make this process a worker in the ledger's eyes. Nothing is waited for: while the ledger is away, nothing runs."""
+    """Make this process a worker in the ledger's eyes. Waits for nothing: while the ledger is away, nothing runs."""
     connect_database(settings)
     process = WorkerProcess(
         broker,

@@ -79,7 +79,9 @@ class Batch:
 
     def undecodable(self, redis_id: str, data: bytes, error: BaseException) -> None:
         """Bytes that are no message: they are dead-lettered raw and harm no neighbour."""
-        self._raw.append(RawLetter(self._queue, redis_id, data, DeadReason.UNDECODABLE, type(error).__name__, str(error)))
+        self._raw.append(
+            RawLetter(self._queue, redis_id, data, DeadReason.UNDECODABLE, type(error).__name__, str(error))
+        )
 
     def redis_ids(self) -> list[str]:
         """The copies that have not been answered."""

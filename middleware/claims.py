@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from dramatiq import Broker, Middleware, MessageProxy, Worker
+from dramatiq import Broker, MessageProxy, Middleware, Worker
 from dramatiq.middleware import MiddlewareError, SkipMessage
 
 from middleware import boot, follow_ups, single_claims

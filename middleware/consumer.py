@@ -17,12 +17,14 @@ from dramatiq.broker import Consumer
 from dramatiq.common import q_name
 from dramatiq.errors import ConnectionClosed, DecodeError
 
+from middleware import finish_report
 from middleware.claim_batch import Answers, Batch
 from middleware.claimed_message import ClaimedMessage
 from middleware.logs import event
 from middleware.redis_broker import Settled
 from middleware.worker_process import WorkerProcess
 from models.faults import is_infrastructure
+from models.job_status import write_statuses
 from policy.errors import LedgerUnavailable
 
 if TYPE_CHECKING:
@@ -142,7 +144,8 @@ class LedgerConsumer(Consumer):
     def _claim(self) -> None:
         """Claim the batch in hand. While the ledger is away: keep it, fetch nothing more, spend nothing."""
         process, batch = self.process, self._unclaimed
-        assert process is not None and batch is not None
+        assert process is not None
+        assert batch is not None
         try:
             answers = batch.claim(process)
         except (psycopg2.Error, LedgerUnavailable) as error:
@@ -154,12 +157,21 @@ class LedgerConsumer(Consumer):
             return
         self._wait_s = _FIRST_WAIT_S
         self._unclaimed = None
-        self._hand_on(answers)
+        self._hand_on(process, answers)
 
-    def _hand_on(self, answers: Answers) -> None:
+    def _hand_on(self, process: WorkerProcess, answers: Answers) -> None:
+        """Give the claimed messages out, ack the refused copies; status documents ride along, at best effort."""
         self._ready.extend(answers.claimed)
-        if answers.settled:
-            self.broker.settle(answers.settled)
+        try:
+            with self.broker.client.pipeline(transaction=False) as pipeline:
+                if answers.settled:
+                    self.broker.settle(answers.settled, pipeline)
+                running = finish_report.running_statuses([message.held for message in answers.claimed])
+                write_statuses(pipeline, running, process.settings.status_ttl_s)
+                pipeline.execute()
+        except redis.RedisError as error:
+            # Refused copies that stay in our acks are refused again when they come back.
+            event("refused_copies_left", "WARNING", copies=len(answers.settled), error=error)
 
     def _settle_native(self, message: MessageProxy, *, dead: bool) -> None:
         if isinstance(message, ClaimedMessage):

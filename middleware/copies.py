@@ -36,18 +36,18 @@ def make_ready(broker: Broker, released: Sequence[Released | Wanted], *, bounded
     except (redis.RedisError, OSError) as error:
         event("enqueue_failed", "WARNING", jobs=len(due), error=error)
         taken = [False] * len(due)
-    left = [(one.job_id, one.release) for one, ok in zip(due, taken) if not ok]
+    left = [(one.job_id, one.release) for one, ok in zip(due, taken, strict=True) if not ok]
     try:
         take_back(left)
     except psycopg2.Error as error:
         event("release_left_to_sweep", "WARNING", jobs=len(left), error=error)
-    return frozenset(one.job_id for one, ok in zip(due, taken) if ok)
+    return frozenset(one.job_id for one, ok in zip(due, taken, strict=True) if ok)
 
 
 def _push(broker: Broker, due: Sequence[Released], bounded: bool) -> list[bool]:
     copies = [released_copy(one) for one in due]
     if isinstance(broker, LedgerRedisBroker):
-        pushes = [Push(one.queue, name, message.encode()) for one, (name, message) in zip(due, copies)]
+        pushes = [Push(one.queue, name, message.encode()) for one, (name, message) in zip(due, copies, strict=True)]
         return broker.push(pushes, bounded=bounded)
     return [_enqueued(broker, message) for _, message in copies]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from dramatiq import Broker, Middleware, MessageProxy
+from dramatiq import Broker, MessageProxy, Middleware
 
 from middleware.outcomes import cancelled, death
 from policy.states import DeadReason

@@ -5,8 +5,9 @@ It must not know Redis or the database.
 
 from __future__ import annotations
 
+import contextlib
 import json
-from datetime import datetime, timedelta, timezone
+from datetime import datetime, timezone
 from typing import Any
 from uuid import UUID
 
@@ -71,12 +72,11 @@ def copy_of(broker: Broker, message: Message[Any], data: bytes) -> Copy:
     """A fetched message as the claim wants it; `data` is what was fetched."""
     options = message.options
     job_id = job_id_of(str(options["job_id"])) if "job_id" in options else job_id_of(message.message_id)
-    key = text(options.get("dispatch_key")) or default_key(job_id)
-    try:
-        check_dispatch_key(key)
-    except ValueError:
+    key = default_key(job_id)
+    if stated := text(options.get("dispatch_key")):
         # A plain send is past its sender: a key that cannot be one falls back to the job's own.
-        key = default_key(job_id)
+        with contextlib.suppress(ValueError):
+            key = check_dispatch_key(stated)
     return Copy(
         job_id=job_id,
         release=_release(options),
@@ -156,10 +156,7 @@ def _release(options: dict[str, Any]) -> int | None:
 
 
 def _instant(timestamp_ms: object) -> datetime:
-    epoch = datetime(1970, 1, 1, tzinfo=timezone.utc)
-    if not isinstance(timestamp_ms, (int, float)):
-        return epoch
     try:
-        return epoch + timedelta(milliseconds=timestamp_ms)
-    except OverflowError:
-        return epoch
+        return datetime.fromtimestamp(timestamp_ms / 1000, timezone.utc)  # type: ignore[operator]  # or TypeError
+    except (TypeError, ValueError, OverflowError, OSError):
+        return datetime.fromtimestamp(0, timezone.utc)

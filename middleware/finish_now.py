@@ -22,7 +22,7 @@ _WAIT_S = 0.5
 
 
 def finish_waiting(process: WorkerProcess, held: Held, done: Finish) -> None:
-    """Commit this finish before returning. A worker that stops meanwhile leaves the job to be recovered by its lease."""
+    """Commit this finish before returning. A worker that stops meanwhile leaves the job to its lease."""
     process.in_hand.finishing(held)
     while True:
         began_s = time.monotonic()

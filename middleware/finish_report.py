@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
-from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -31,15 +31,15 @@ def report(process: WorkerProcess, batch: Sequence[tuple[Held, Finish]], finishe
             continue
         if done.duration_s is not None:
             process.took(done.duration_s)
-        _count(held, done)
         event("attempt_closed", **_fields(held, done))
+    _count([item for item in batch if id(item[1]) not in stale])
     for job in finished.released:
         metrics.job_dispatched(job.actor, job.source)
 
 
 def given_back(held: Held) -> None:
     """A claim went back unstarted."""
-    metrics.attempt_closed(held.actor, held.queue, RunStatus.CANCELLED.value, None)
+    metrics.attempts_closed(held.actor, held.queue, RunStatus.CANCELLED.value)
     event("claim_given_back", "DEBUG", job_id=str(held.claim.job_id), actor=held.actor, attempt=held.claim.attempt)
 
 
@@ -51,12 +51,18 @@ def timed(seconds: float, batch_size: int) -> None:
 def without_texts(done: Finish) -> Finish:
     """The same outcome with everything left out that a row could refuse."""
     failure = done.failure and Failure(done.failure.error_class[:200], "(text refused by the ledger)", "", "refused")
-    return replace(done, failure=failure, result=None)
+    return done._replace(failure=failure, result=None)
 
 
 def settled(held: Held, done: Finish) -> Settled:
     """What becomes of the copy: dead jobs' copies become dead-letter entries."""
     return Settled(held.queue, held.redis_id or "", dead=done.state == JobState.DEAD.value)
+
+
+def last_statuses(batch: Sequence[tuple[Held, Finish]]) -> list[JobStatus]:
+    """Status documents after a batch: one a client and actor, of its last finish."""
+    last = {(held.claim.client_id, held.actor): (held, done) for held, done in batch}
+    return [status(held, done) for held, done in last.values()]
 
 
 def status(held: Held, done: Finish) -> JobStatus:
@@ -80,6 +86,11 @@ def status(held: Held, done: Finish) -> JobStatus:
     )
 
 
+def running_statuses(claimed: Sequence[Held]) -> list[JobStatus]:
+    """Status documents of a claimed batch: one a client and actor, of its last claim."""
+    return [running_status(held) for held in {(held.claim.client_id, held.actor): held for held in claimed}.values()]
+
+
 def running_status(held: Held) -> JobStatus:
     """The job's status document while it is in hand."""
     claim = held.claim
@@ -97,15 +108,21 @@ def running_status(held: Held) -> JobStatus:
     )
 
 
-def _count(held: Held, done: Finish) -> None:
-    claim = held.claim
-    metrics.attempt_closed(held.actor, held.queue, done.status, done.duration_s)
-    if done.verdict and done.rule:
-        metrics.verdict_given(held.actor, done.verdict, done.rule)
-    if done.state in _FINAL:
-        metrics.job_finished(held.actor, done.state, claim.client_id)
-    if done.death:
-        metrics.dead_letter(held.actor, done.death)
+def _count(batch: Sequence[tuple[Held, Finish]]) -> None:
+    """Counters take one addition a batch and label; only durations are observed one by one."""
+    attempts = Counter((held.actor, held.queue, done.status) for held, done in batch)
+    for labels, times in attempts.items():
+        metrics.attempts_closed(*labels, times)
+    final = Counter((held.actor, done.state, held.claim.client_id) for held, done in batch if done.state in _FINAL)
+    for (actor, state, client_id), times in final.items():
+        metrics.job_finished(actor, state, client_id, times)
+    for held, done in batch:
+        if done.duration_s is not None:
+            metrics.attempt_took(held.actor, held.queue, done.duration_s)
+        if done.verdict and done.rule:
+            metrics.verdict_given(held.actor, done.verdict, done.rule)
+        if done.death:
+            metrics.dead_letter(held.actor, done.death)
 
 
 def _fields(held: Held, done: Finish) -> dict[str, Any]:

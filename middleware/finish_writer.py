@@ -145,8 +145,7 @@ class FinishWriter(threading.Thread):
             with broker.client.pipeline(transaction=False) as pipeline:
                 if self._owed:
                     broker.settle([one for _, one in self._owed], pipeline)
-                statuses = [finish_report.status(held, done) for held, done in batch]
-                write_statuses(pipeline, statuses, self._process.settings.status_ttl_s)
+                write_statuses(pipeline, finish_report.last_statuses(batch), self._process.settings.status_ttl_s)
                 pipeline.execute()
         except redis.RedisError as error:
             # The finishes have committed; a copy that stays is refused as a duplicate when it comes back.

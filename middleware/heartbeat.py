@@ -88,7 +88,9 @@ class Heartbeat(threading.Thread):
         if strays:
             event("strays_given_back", "WARNING", jobs=len(strays), worker_id=str(process.holder.id))
             workers.give_back_strays(process.holder.id, sorted(strays))
-        begun = [(held.claim, after_s) for held in process.in_hand.all() if (after_s := held.started_after_s) is not None]
+        begun = [
+            (held.claim, after_s) for held in process.in_hand.all() if (after_s := held.started_after_s) is not None
+        ]
         long_ones = [(claim, after_s) for claim, after_s in begun if process.is_long(claim, after_s)]
         if long_ones:
             mark_started(long_ones)

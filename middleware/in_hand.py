@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable
 from contextvars import ContextVar
 from dataclasses import dataclass, field
@@ -40,6 +41,8 @@ class Held:
     phase: Phase = Phase.WAITING
     #: A suspect that a thread has taken up waits there for its turn alone; it is not given back meanwhile.
     taken_up: bool = False
+    #: Its copy is off this process's books.
+    settled: bool = False
 
     @property
     def started_after_s(self) -> float | None:
@@ -62,6 +65,7 @@ class InHand:
         self._lock = threading.Lock()
         self._room = threading.Condition(self._lock)
         self._held: dict[UUID, Held] = {}
+        self._unsettled: Counter[str] = Counter()
         self._running = 0
         self._alone: Held | None = None
 
@@ -70,6 +74,8 @@ class InHand:
         with self._lock:
             for one in held:
                 self._held[one.claim.job_id] = one
+                if one.redis_id is not None:
+                    self._unsettled[one.queue] += 1
 
     def start(self, held: Held, may_start: Callable[[], bool], *, timeout_s: float = 1.0) -> bool | None:
         """Start a waiting claim: True once it is started, False when it has gone, None to ask again.
@@ -82,7 +88,9 @@ class InHand:
             if held.phase is not Phase.WAITING:
                 self._leave_alone(held)
                 return False
-            blocked = (self._alone is not None and self._alone is not held) or (held.claim.suspect and self._running > 0)
+            blocked = (self._alone is not None and self._alone is not held) or (
+                held.claim.suspect and self._running > 0
+            )
             if blocked or not may_start():
                 self._room.wait(timeout_s)
                 return None
@@ -101,7 +109,9 @@ class InHand:
     def take_waiting(self, wanted: Callable[[Held], bool] = lambda held: True) -> list[Held]:
         """Take out claims that no thread has started, for giving them back; they can no longer start."""
         with self._room:
-            taken = [one for one in self._held.values() if one.phase is Phase.WAITING and not one.taken_up and wanted(one)]
+            taken = [
+                one for one in self._held.values() if one.phase is Phase.WAITING and not one.taken_up and wanted(one)
+            ]
             for one in taken:
                 one.phase = Phase.GONE
             return taken
@@ -111,6 +121,9 @@ class InHand:
         with self._room:
             for one in held:
                 one.phase = Phase.GONE
+                if one.redis_id is not None and not one.settled:
+                    one.settled = True
+                    self._unsettled[one.queue] -= 1
                 if self._held.get(one.claim.job_id) is one:
                     del self._held[one.claim.job_id]
             self._room.notify_all()
@@ -126,8 +139,7 @@ class InHand:
 
     def outstanding(self, queue: str) -> int:
         """How many claims on copies of that queue have not been settled in Redis yet."""
-        with self._lock:
-            return sum(1 for one in self._held.values() if one.queue == queue and one.redis_id is not None)
+        return self._unsettled[queue]
 
     def wait_for_room(self, timeout_s: float) -> None:
         """Sleep until something left the books, at most so long."""

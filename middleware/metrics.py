@@ -99,17 +99,20 @@ def attempt_opened(actor: str, queue: str, wait_s: float) -> None:
     _waits[actor, queue].observe(max(wait_s, 0.0))
 
 
-def attempt_closed(actor: str, queue: str, outcome: str, duration_s: float | None) -> None:
-    """An attempt ended with a run status; without a duration it never started."""
-    _attempts[actor, queue, outcome].inc()
-    if duration_s is not None:
-        _durations[actor, queue].observe(max(duration_s, 0.0))
+def attempts_closed(actor: str, queue: str, outcome: str, times: int = 1) -> None:
+    """So many attempts ended with a run status."""
+    _attempts[actor, queue, outcome].inc(times)
 
 
-def job_finished(actor: str, state: str, client_id: str | None) -> None:
-    """A job reached a final state."""
-    _finished[actor, state].inc()
-    _finished_by_client[client_id, state].inc()
+def attempt_took(actor: str, queue: str, duration_s: float) -> None:
+    """An attempt that had started ended after so many seconds."""
+    _durations[actor, queue].observe(max(duration_s, 0.0))
+
+
+def job_finished(actor: str, state: str, client_id: str | None, times: int = 1) -> None:
+    """So many jobs reached a final state."""
+    _finished[actor, state].inc(times)
+    _finished_by_client[client_id, state].inc(times)
 
 
 def verdict_given(actor: str, verdict: str, rule: str) -> None:

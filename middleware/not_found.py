@@ -1,4 +1,4 @@
-"""Messages for actors that this process does not know: in a rolling deploy another one may, so they wait before they die."""
+"""Messages for actors that this process does not know: another may (a rolling deploy), so they wait before they die."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _LOOKS = 20
 
 
 def without_unknown_actors(process: WorkerProcess, messages: Iterable[ClaimedMessage]) -> list[ClaimedMessage]:
-    """Those whose actor is declared; the others are finished here: rescheduled, or dead after ten minutes of looking."""
+    """Those whose actor is declared; the others are finished here: rescheduled, or dead after ten minutes."""
     known = []
     for message in messages:
         if message.actor_name in process.broker.actors:

@@ -11,7 +11,7 @@ from middleware.logs import event
 from middleware.started_slots import drop_started, read_started
 from models.ledger import workers
 from policy.crashes import Blame, HeldJob, blame
-from policy.states import DeadReason, JobState
+from policy.states import DeadReason, JobState, RunStatus
 
 if TYPE_CHECKING:
     from middleware.worker_process import WorkerProcess
@@ -57,7 +57,7 @@ def _report(
     metrics.recovered(silent_s + declared_s)
     for job in recovered:
         metrics.attempt_lost(job.actor)
-        metrics.attempt_closed(job.actor, job.queue, "LOST", None)
+        metrics.attempts_closed(job.actor, job.queue, RunStatus.LOST.value)
         if job.state == JobState.DEAD.value:
             metrics.job_finished(job.actor, job.state, job.client_id)
             metrics.dead_letter(job.actor, DeadReason.POISON.value)

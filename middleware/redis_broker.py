@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.resources import files
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 import redis
 from dramatiq import Message, Middleware
@@ -38,8 +38,7 @@ class Push:
     data: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class Settled:
+class Settled(NamedTuple):
     """A fetched copy whose job has been finished in the ledger: `dead` ones become dead-letter entries."""
 
     queue: str
@@ -76,7 +75,7 @@ class LedgerRedisBroker(RedisBroker):
     @property
     def consumer_class(self) -> type[Any]:
         # Imported here because the consumer needs this module's names.
-        from middleware.consumer import LedgerConsumer
+        from middleware.consumer import LedgerConsumer  # noqa: PLC0415
 
         return LedgerConsumer
 
@@ -145,13 +144,13 @@ class LedgerRedisBroker(RedisBroker):
         self.client.set(f"{self.namespace}:{queue}.bound", bound, ex=ttl_s)
 
     def epoch(self) -> tuple[str, bool]:
-        """The name of this Redis's present memory, and whether it was made just now: a new one means that all was lost."""
+        """The name of this Redis's memory, and whether it was made just now: a new one means that all was lost."""
         key = f"{self.namespace}:callboard.epoch"
         made = bool(self.client.set(key, self.broker_id, nx=True))
         return str(cast("bytes | None", self.client.get(key)) or b"", "utf-8"), made
 
     def force_maintenance(self, queue: str) -> None:
-        """Give back what dead broker processes had fetched from `queue`: Dramatiq does it by chance, we by the clock."""
+        """Give back what dead broker processes had fetched: Dramatiq does it by chance, we by the clock."""
         for name in (q_name(queue), f"{q_name(queue)}.DQ"):
             args: list[str | bytes | int] = [
                 "qsize",

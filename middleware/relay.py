@@ -36,7 +36,7 @@ _MAINTENANCE_S = 10.0
 
 
 class Relay(threading.Thread):
-    """Releases due jobs, recovers lost workers' jobs, gives back what waits too long, sweeps releases without copies."""
+    """Releases due jobs, recovers lost workers' jobs, gives back what waits too long, sweeps lost releases."""
 
     def __init__(self, process: WorkerProcess) -> None:
         super().__init__(name="relay", daemon=True)

@@ -37,7 +37,7 @@ def _without_copy(broker: LedgerRedisBroker, page: Sequence[Unclaimed]) -> list[
         list_is_empty = broker.ready_count(queue) == 0
         absent += [
             (one.job_id, one.release)
-            for one, there in zip(unclaimed, present)
+            for one, there in zip(unclaimed, present, strict=True)
             if not there or (one.long and list_is_empty)
         ]
     return absent

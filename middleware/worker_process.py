@@ -105,9 +105,7 @@ class WorkerProcess:
         if worker_id is not None and worker_id != self.holder.id:
             return False
         last = self._beats_s[-1] if self._beats_s else None
-        return may_start(
-            time.monotonic(), last, lease_s=self.settings.lease_s, heartbeat_s=self.settings.heartbeat_s
-        )
+        return may_start(time.monotonic(), last, lease_s=self.settings.lease_s, heartbeat_s=self.settings.heartbeat_s)
 
     def may_declare_losses(self) -> bool:
         """Whether this process has itself beaten without a gap for a whole lease."""

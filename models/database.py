@@ -6,12 +6,14 @@ It must not know what the statements mean; `models.ledger` and `models.readings`
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from functools import lru_cache
+from functools import cache
 from importlib.resources import files
 from typing import Any, cast
+from uuid import UUID
 
+import peewee
 import psycopg2
 import psycopg2.extensions
 import psycopg2.extras
@@ -19,7 +21,7 @@ from peewee import PostgresqlDatabase
 
 psycopg2.extras.register_uuid()  # type: ignore[no-untyped-call]
 
-#: A caller's statement waits this long for a lock at most, in ms: a key in somebody's open transaction (DESIGN §6).
+#: A statement waits this long for a lock at most, in ms: a key in somebody's open transaction (DESIGN §6).
 LOCK_TIMEOUT_MS = 2_000
 #: A statement of ours that runs longer is cut off, in ms: a database that hangs is a database that is away.
 STATEMENT_TIMEOUT_MS = 30_000
@@ -43,7 +45,9 @@ database = _Database(None)
 _hooks = threading.local()
 
 
-def connect(url: str, *, statement_timeout_ms: int = STATEMENT_TIMEOUT_MS) -> None:
+def connect(
+    url: str, *, statement_timeout_ms: int = STATEMENT_TIMEOUT_MS, lock_timeout_ms: int = LOCK_TIMEOUT_MS
+) -> None:
     """Point `database` at `url`; nothing is opened before a thread's first statement.
 
     Keepalives make a silently cut network visible within about 30 s.
@@ -52,7 +56,7 @@ def connect(url: str, *, statement_timeout_ms: int = STATEMENT_TIMEOUT_MS) -> No
         url,
         connection_factory=PreparedConnection,
         application_name="callboard",
-        options=f"-c statement_timeout={statement_timeout_ms} -c timezone=UTC"
+        options=f"-c statement_timeout={statement_timeout_ms} -c lock_timeout={lock_timeout_ms} -c timezone=UTC"
         " -c idle_in_transaction_session_timeout=600000",
         connect_timeout=5,
         keepalives_idle=10,
@@ -69,7 +73,7 @@ def close_connection() -> None:
     database.close()
 
 
-@lru_cache(maxsize=None)
+@cache
 def statement(name: str) -> str:
     """Text of `models/sql/<name>.sql`; parameters stand as `$1`, `$2`, …
 
@@ -110,6 +114,11 @@ def query(sql: str, params: Sequence[object] = ()) -> list[Row]:
         raise
 
 
+def uuid_array(ids: Iterable[UUID]) -> str:
+    """A PostgreSQL array literal: a list of UUID objects costs psycopg2 a Python call each."""
+    return "{" + ",".join(map(str, ids)) + "}"
+
+
 def in_transaction() -> bool:
     """Whether this thread stands inside `atomic` (or any transaction of `database`)."""
     return bool(database.in_transaction())
@@ -119,23 +128,21 @@ def in_transaction() -> bool:
 def atomic() -> Iterator[None]:
     """A transaction, or a savepoint inside one. What `after_commit` was given runs once the outermost has committed.
 
-    A rolled-back savepoint takes its after-commit calls with it.
+    A rolled-back savepoint takes its after-commit calls with it. Raises psycopg2.Error where it cannot begin or
+    commit; what the body raises goes through as it is.
     """
     pending: list[list[Callable[[], None]]] = _pending()
     mine: list[Callable[[], None]] = []
     pending.append(mine)
     try:
-        with database.atomic():
+        with _transaction():
             yield
     finally:
         pending.pop()
         if database.transaction_depth() == 0:
             _drop_if_broken(None)
-    if pending:
-        pending[-1].extend(mine)
-        return
     for call in mine:
-        call()
+        after_commit(call)
 
 
 def after_commit(call: Callable[[], None]) -> None:
@@ -144,7 +151,45 @@ def after_commit(call: Callable[[], None]) -> None:
     if pending:
         pending[-1].append(call)
     else:
-        call()
+        # At once, unless a transaction that peewee itself began is open.
+        database.after_commit(call)  # type: ignore[no-untyped-call]
+
+
+@contextmanager
+def _transaction() -> Iterator[None]:
+    """peewee's transaction or savepoint, but its own failures raise the driver's errors, and none hides the body's."""
+    transaction = database.atomic()
+    with _driver_errors():
+        transaction.__enter__()  # type: ignore[no-untyped-call]
+    try:
+        yield
+    except BaseException as error:
+        try:
+            transaction.__exit__(type(error), error, error.__traceback__)  # type: ignore[no-untyped-call]
+        except (peewee.PeeweeException, psycopg2.Error):
+            # A rollback fails only with its connection, and then the server has rolled back already.
+            _abandon()
+        raise
+    with _driver_errors():
+        transaction.__exit__(None, None, None)  # type: ignore[no-untyped-call]
+
+
+@contextmanager
+def _driver_errors() -> Iterator[None]:
+    """peewee wraps the driver's errors when it connects, begins and commits; ours are the driver's everywhere."""
+    try:
+        yield
+    except peewee.PeeweeException as error:
+        driver_error = error.args[0] if error.args else None
+        if isinstance(driver_error, psycopg2.Error):
+            raise driver_error from None
+        raise
+
+
+def _abandon() -> None:
+    """Close the driver's connection, so that the outermost transaction drops it."""
+    if not database.is_closed():
+        _connection().close()
 
 
 def _pending() -> list[list[Callable[[], None]]]:
@@ -154,7 +199,8 @@ def _pending() -> list[list[Callable[[], None]]]:
 
 
 def _connection() -> PreparedConnection:
-    return cast(PreparedConnection, database.connection())  # type: ignore[no-untyped-call]
+    with _driver_errors():
+        return cast(PreparedConnection, database.connection())  # type: ignore[no-untyped-call]
 
 
 def _drop_if_broken(connection: PreparedConnection | None) -> None:

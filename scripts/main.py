@@ -26,6 +26,7 @@ from scripts.parsing import OneLineParser, Subparsers
 #: parsed arguments to an exit code.
 COMMANDS: Final[dict[str, str]] = {
     "config": "the settings in force, secrets masked",
+    "bench": "measure Callboard against its peers",
 }
 
 

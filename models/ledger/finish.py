@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
-from uuid import UUID, uuid4
+from typing import NamedTuple
+from uuid import UUID
 
-from models.database import atomic, run
+from models.database import atomic, run, uuid_array
 from models.ledger.claim import Claimed
 from models.ledger.dispatch import Wanted, dispatch_jobs
 
@@ -22,9 +23,11 @@ class Failure:
     fingerprint: str
 
 
-@dataclass(frozen=True, slots=True)
-class Finish:
-    """One attempt's outcome and what becomes of its job. `result` is JSON text; times are seconds."""
+class Finish(NamedTuple):
+    """One attempt's outcome and what becomes of its job. `result` is JSON text; times are seconds.
+
+    Whatever is not a plain success carries a `verdict`; only then are the fields behind it written.
+    """
 
     claim: Claimed
     status: str
@@ -42,7 +45,6 @@ class Finish:
     death: str | None = None
     redis_id: str | None = None
     follow_ups: Sequence[Wanted] = ()
-    letter_id: UUID = field(default_factory=uuid4)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +72,7 @@ def finish(worker_id: UUID, finishes: Sequence[Finish], *, dedupe_s: int) -> Fin
         moved = {row[0] for row in run("finish_jobs", _params(worker_id, finishes))}
         owed = [job for done in finishes if done.claim.job_id in moved for job in done.follow_ups]
         answers = dispatch_jobs(owed, dedupe_s=dedupe_s) if owed else []
-    released = [job for job, answer in zip(owed, answers) if getattr(answer, "released", False)]
+    released = [job for job, answer in zip(owed, answers, strict=True) if getattr(answer, "released", False)]
     return _read_back(finishes, moved, tuple(released))
 
 
@@ -98,7 +100,9 @@ def _read_back(finishes: Sequence[Finish], moved: set[UUID], released: tuple[Wan
     if not unmoved:
         return Finished(frozenset(moved), (), released)
     earliest = min(done.claim.claimed_at for done in unmoved)
-    stands: dict[int, str] = {row[0]: row[1] for row in run("finishes_seen", ([done.claim.run_id for done in unmoved], earliest))}
+    stands: dict[int, str] = {
+        row[0]: row[1] for row in run("finishes_seen", ([done.claim.run_id for done in unmoved], earliest))
+    }
     stale = tuple(done for done in unmoved if stands.get(done.claim.run_id) != done.status)
     if stale:
         run(
@@ -114,28 +118,38 @@ def _read_back(finishes: Sequence[Finish], moved: set[UUID], released: tuple[Wan
 
 
 def _params(worker_id: UUID, finishes: Sequence[Finish]) -> tuple[object, ...]:
+    with_result = [done for done in finishes if done.result is not None]
+    judged = [done for done in finishes if done.verdict is not None]
     return (
         worker_id,
-        [done.claim.job_id for done in finishes],
+        uuid_array(done.claim.job_id for done in finishes),
         [done.claim.fence for done in finishes],
         [done.claim.run_id for done in finishes],
         [done.claim.claimed_at for done in finishes],
         [done.status for done in finishes],
         [done.state for done in finishes],
-        [done.run_at for done in finishes],
-        [done.wait_s for done in finishes],
-        [done.spends_attempt for done in finishes],
-        [done.spends_throttle for done in finishes],
         [done.started_after_s for done in finishes],
         [done.duration_s for done in finishes],
-        [done.failure and done.failure.error_class for done in finishes],
-        [done.failure and done.failure.message for done in finishes],
-        [done.failure and done.failure.traceback for done in finishes],
-        [done.failure and done.failure.fingerprint for done in finishes],
-        [done.verdict for done in finishes],
-        [done.rule for done in finishes],
-        [done.result for done in finishes],
-        [done.death for done in finishes],
-        [done.redis_id for done in finishes],
-        [done.letter_id for done in finishes],
+        uuid_array(done.claim.job_id for done in with_result),
+        [done.result for done in with_result],
+        uuid_array(done.claim.job_id for done in judged),
+        *_judged_columns(judged),
+    )
+
+
+def _judged_columns(judged: Sequence[Finish]) -> tuple[list[object], ...]:
+    """What only a failure, a reschedule or a cancellation has; most finishes are successes and carry none of it."""
+    return (
+        [done.run_at for done in judged],
+        [done.wait_s for done in judged],
+        [done.spends_attempt for done in judged],
+        [done.spends_throttle for done in judged],
+        [done.failure and done.failure.error_class for done in judged],
+        [done.failure and done.failure.message for done in judged],
+        [done.failure and done.failure.traceback for done in judged],
+        [done.failure and done.failure.fingerprint for done in judged],
+        [done.verdict for done in judged],
+        [done.rule for done in judged],
+        [done.death for done in judged],
+        [done.redis_id for done in judged],
     )

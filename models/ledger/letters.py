@@ -100,9 +100,7 @@ def discard_letter(letter_id: UUID, operator: Operator) -> Resolved:
         letter = _locked_letter(letter_id)
         refusal = discard_refusal(_facts(letter), operator.reason or "")
         if refusal is None and letter["job_id"] is not None:
-            query(
-                "UPDATE background_job SET state = 'discarded' WHERE id = %s AND state = 'dead'", (letter["job_id"],)
-            )
+            query("UPDATE background_job SET state = 'discarded' WHERE id = %s AND state = 'dead'", (letter["job_id"],))
         _settle(letter, operator, "discard", Resolution.DISCARDED, refusal, JobState.DISCARDED)
     if refusal is not None:
         raise InvariantRefused(refusal)
@@ -140,7 +138,7 @@ def _locked_letter(letter_id: UUID) -> dict[str, Any]:
     rows = query(f"SELECT {', '.join(_COLUMNS)} FROM dead_letter WHERE id = %s FOR UPDATE", (letter_id,))
     if not rows:
         raise NotFound(f"no dead letter {letter_id}")
-    return dict(zip(_COLUMNS, rows[0]))
+    return dict(zip(_COLUMNS, rows[0], strict=True))
 
 
 def _facts(letter: dict[str, Any]) -> LetterFacts:
@@ -202,4 +200,3 @@ def _settle(
 
 def _resolved(letter: dict[str, Any]) -> Resolved:
     return Resolved(letter["id"], letter["job_id"], letter["queue"], letter["redis_message_id"])
-

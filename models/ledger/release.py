@@ -1,4 +1,4 @@
-"""Release: due jobs become queued, in turn between clients; releases without a copy come back. It must not know Redis."""
+"""Release: due jobs become queued, in turn between clients; lost releases come back. It must not know Redis."""
 
 from __future__ import annotations
 

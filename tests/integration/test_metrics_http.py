@@ -147,7 +147,7 @@ def held(port: int) -> Iterator[None]:
 
 def test_page_is_the_sum_of_processes(host: Host) -> None:
     for _ in range(2):
-        host.counting("metrics.attempt_closed('act', 'mail', 'FAILED', 0.2)")
+        host.counting("metrics.attempts_closed('act', 'mail', 'FAILED'); metrics.attempt_took('act', 'mail', 0.2)")
 
     host.serving()
 
