@@ -66,7 +66,7 @@ class InHand:
         self._room = threading.Condition(self._lock)
         self._held: dict[UUID, Held] = {}
         self._unsettled: Counter[str] = Counter()
-        self._running = 0
+        self._running: set[Held] = set()
         self._alone: Held | None = None
 
     def add(self, held: Iterable[Held]) -> None:
@@ -88,21 +88,19 @@ class InHand:
             if held.phase is not Phase.WAITING:
                 self._leave_alone(held)
                 return False
-            blocked = (self._alone is not None and self._alone is not held) or (
-                held.claim.suspect and self._running > 0
-            )
-            if blocked or not may_start():
+            others_turn = self._alone is not None and self._alone is not held
+            not_alone = held.claim.suspect and bool(self._running)
+            if others_turn or not_alone or not may_start():
                 self._room.wait(timeout_s)
                 return None
             held.phase, held.started_s = Phase.STARTED, time.monotonic()
-            self._running += 1
+            self._running.add(held)
             return True
 
     def finishing(self, held: Held) -> None:
         """The actor has returned (or never ran): what follows is the finish."""
         with self._room:
-            if held.phase is Phase.STARTED:
-                self._running -= 1
+            self._running.discard(held)
             held.phase = Phase.FINISHING
             self._leave_alone(held)
 
@@ -127,6 +125,13 @@ class InHand:
                 if self._held.get(one.claim.job_id) is one:
                     del self._held[one.claim.job_id]
             self._room.notify_all()
+
+    def running_mean_s(self) -> float:
+        """How long the actors that run now have been running on average, in seconds; 0 when none runs."""
+        now_s = time.monotonic()
+        with self._lock:
+            ages_s = [now_s - (one.started_s or now_s) for one in self._running]
+        return sum(ages_s) / len(ages_s) if ages_s else 0.0
 
     def find(self, job_id: UUID) -> Held | None:
         """The claim on that job, if this process has it in hand."""

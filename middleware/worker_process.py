@@ -122,7 +122,9 @@ class WorkerProcess:
 
     def prefetch(self) -> int:
         """How many claims of a queue this process should hold: about a second of work, never fewer than its threads."""
-        wanted = int(self.threads * _WORK_IN_HAND_S / max(self._mean_s, 0.001))
+        # A job that has not ended yet says nothing in the mean: its age says that it is long.
+        mean_s = max(self._mean_s, self.in_hand.running_mean_s(), 0.001)
+        wanted = int(self.threads * _WORK_IN_HAND_S / mean_s)
         return max(self.threads, min(wanted, LARGEST_PREFETCH))
 
     def ready_bound(self) -> int:
