@@ -86,32 +86,23 @@ def run(name: str, params: Sequence[object] = ()) -> list[Row]:
     """Execute the named statement on this thread's connection and give all its rows.
 
     It is prepared at its first use on a connection. Outside `atomic` it is a transaction of its own (one round
-    trip). Raises psycopg2.Error; a connection that broke is dropped, so that the next call opens a new one.
+    trip). Raises psycopg2.Error; a connection that broke is replaced by the next call.
     """
     connection = _connection()
-    try:
-        with connection.cursor() as cursor:
-            if name not in connection.prepared:
-                cursor.execute(f"PREPARE {name} AS {statement(name)}")
-                connection.prepared.add(name)
-            marks = ", ".join(["%s"] * len(params))
-            cursor.execute(f"EXECUTE {name} ({marks})" if params else f"EXECUTE {name}", params)
-            return cursor.fetchall() if cursor.description else []
-    except psycopg2.Error:
-        _drop_if_broken(connection)
-        raise
+    with connection.cursor() as cursor:
+        if name not in connection.prepared:
+            cursor.execute(f"PREPARE {name} AS {statement(name)}")
+            connection.prepared.add(name)
+        marks = ", ".join(["%s"] * len(params))
+        cursor.execute(f"EXECUTE {name} ({marks})" if params else f"EXECUTE {name}", params)
+        return cursor.fetchall() if cursor.description else []
 
 
 def query(sql: str, params: Sequence[object] = ()) -> list[Row]:
     """Execute `sql` (marks `%s`) on this thread's connection, unprepared, and give all its rows."""
-    connection = _connection()
-    try:
-        with connection.cursor() as cursor:
-            cursor.execute(sql, params or None)
-            return cursor.fetchall() if cursor.description else []
-    except psycopg2.Error:
-        _drop_if_broken(connection)
-        raise
+    with _connection().cursor() as cursor:
+        cursor.execute(sql, params or None)
+        return cursor.fetchall() if cursor.description else []
 
 
 def uuid_array(ids: Iterable[UUID]) -> str:
@@ -139,8 +130,6 @@ def atomic() -> Iterator[None]:
             yield
     finally:
         pending.pop()
-        if database.transaction_depth() == 0:
-            _drop_if_broken(None)
     for call in mine:
         after_commit(call)
 
@@ -152,26 +141,27 @@ def after_commit(call: Callable[[], None]) -> None:
         pending[-1].append(call)
     else:
         # At once, unless a transaction that peewee itself began is open.
-        database.after_commit(call)  # type: ignore[no-untyped-call]
+        database.after_commit(call)
 
 
 @contextmanager
 def _transaction() -> Iterator[None]:
     """peewee's transaction or savepoint, but its own failures raise the driver's errors, and none hides the body's."""
+    _connection()
     transaction = database.atomic()
     with _driver_errors():
-        transaction.__enter__()  # type: ignore[no-untyped-call]
+        transaction.__enter__()
     try:
         yield
     except BaseException as error:
         try:
-            transaction.__exit__(type(error), error, error.__traceback__)  # type: ignore[no-untyped-call]
+            transaction.__exit__(type(error), error, error.__traceback__)
         except (peewee.PeeweeException, psycopg2.Error):
             # A rollback fails only with its connection, and then the server has rolled back already.
             _abandon()
         raise
     with _driver_errors():
-        transaction.__exit__(None, None, None)  # type: ignore[no-untyped-call]
+        transaction.__exit__(None, None, None)
 
 
 @contextmanager
@@ -180,14 +170,13 @@ def _driver_errors() -> Iterator[None]:
     try:
         yield
     except peewee.PeeweeException as error:
-        driver_error = error.args[0] if error.args else None
-        if isinstance(driver_error, psycopg2.Error):
+        if isinstance(driver_error := getattr(error, "orig", None), psycopg2.Error):
             raise driver_error from None
         raise
 
 
 def _abandon() -> None:
-    """Close the driver's connection, so that the outermost transaction drops it."""
+    """Close the driver's connection; the next statement outside this transaction opens a new one."""
     if not database.is_closed():
         _connection().close()
 
@@ -199,12 +188,10 @@ def _pending() -> list[list[Callable[[], None]]]:
 
 
 def _connection() -> PreparedConnection:
+    """This thread's connection; one that is known to be broken is replaced, unless a transaction stands on it."""
     with _driver_errors():
-        return cast(PreparedConnection, database.connection())  # type: ignore[no-untyped-call]
-
-
-def _drop_if_broken(connection: PreparedConnection | None) -> None:
-    if connection is None:
-        connection = None if database.is_closed() else _connection()
-    if connection is not None and connection.closed and database.transaction_depth() == 0:
-        database.close()
+        connection = cast(PreparedConnection, database.connection())  # type: ignore[no-untyped-call]
+        if connection.closed and database.transaction_depth() == 0:
+            database.close()
+            connection = cast(PreparedConnection, database.connection())  # type: ignore[no-untyped-call]
+    return connection

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import peewee
 import psycopg2
 
 from policy.errors import LedgerUnavailable
@@ -13,6 +14,9 @@ _CLASSES = ("08", "53", "57", "58", "40", "55P03", "25006")
 
 def is_infrastructure(error: BaseException) -> bool:
     """Whether waiting may help: connections, resources, time-outs, shutdowns, contention."""
+    if isinstance(error, peewee.PeeweeException):
+        # It wraps the driver's own error.
+        error = getattr(error, "orig", None) or error
     if isinstance(error, LedgerUnavailable):
         return True
     if isinstance(error, psycopg2.InterfaceError):

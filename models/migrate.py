@@ -65,6 +65,8 @@ def missing_migrations() -> list[Migration]:
 def migrate() -> list[Migration]:
     """Apply what is missing, all or nothing; safe to run twice and from many processes at once."""
     with atomic():
+        # Behind another migration, and for a table in use, it is worth waiting.
+        query("SET LOCAL lock_timeout = 0")
         query("SELECT pg_advisory_xact_lock(%s)", (_LOCK,))
         query(
             "CREATE TABLE IF NOT EXISTS schema_migration (version integer PRIMARY KEY, name text NOT NULL,"
