@@ -22,13 +22,14 @@ def stack() -> list[Middleware]:
     from middleware.correlation import Correlation
     from middleware.dead_letters import DeadLetters
     from middleware.failures import Failures
+    from middleware.ledger_gauges import serve
     from middleware.metrics_server import Metrics
 
     connect_database(settings_in_force())
     return [
         Correlation(),  # first in, last out: whatever the others send or log belongs to the message
         CurrentMessage(),  # known to every hook and to the actor
-        Metrics(),  # counts what the hooks below let through, and is not disturbed when they skip
+        Metrics(serve),  # counts what the hooks below let through, and is not disturbed when they skip
         Claims(),  # nothing below runs without a live claim; its after-hook sees what all below decided
         DeadLetters(),  # names the deaths that no verdict gave, before the claim is finished
         AgeLimit(),  # looks at the row's envelope, so only once there is a claim

@@ -57,6 +57,14 @@ def redis_client(url: str, *, timeout_s: float = SOCKET_TIMEOUT_S) -> redis.Redi
     )
 
 
+def ready_counts(client: redis.Redis, queues: Sequence[str], *, namespace: str = "dramatiq") -> dict[str, int]:
+    """Lengths of the ready lists, in one round trip."""
+    with client.pipeline(transaction=False) as pipeline:
+        for queue in queues:
+            pipeline.llen(f"{namespace}:{queue}")
+        return {queue: int(count) for queue, count in zip(queues, pipeline.execute(), strict=True)}
+
+
 class LedgerRedisBroker(RedisBroker):
     """The broker that Callboard's workers and dispatchers share: one factory, so that all use the same time-outs."""
 
