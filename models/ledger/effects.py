@@ -85,7 +85,7 @@ def intend(
     """
     with atomic():
         alive = query(
-            "SELECT FROM background_job WHERE id = %s AND state = 'running' AND fence = %s AND worker_id = %s"
+            "SELECT 1 FROM background_job WHERE id = %s AND state = 'running' AND fence = %s AND worker_id = %s"
             " FOR NO KEY UPDATE",
             (intent.job_id, intent.claim_fence, intent.worker_id),
         )
