@@ -96,7 +96,7 @@ def count_cases() -> dict[str, Callable[[], object]]:
         "prometheus_client, labels() and inc()": lambda: bare.labels("actor", "queue").inc(),
         "job_dispatched (a counter)": lambda: metrics.job_dispatched("actor", "api"),
         "attempt_opened (a histogram)": lambda: metrics.attempt_opened("actor", "queue", 0.02),
-        "attempt_took (a histogram)": lambda: metrics.attempt_took("actor", "queue", "SUCCEEDED", 0.1),
+        "attempt_took (a histogram)": lambda: metrics.attempt_took("actor", "queue", 0.1),
         "job_finished (two counters)": lambda: metrics.job_finished("actor", "succeeded", "client"),
     }
 

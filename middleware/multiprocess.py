@@ -117,15 +117,13 @@ class FileValue(_Files):  # type: ignore[misc]
     It opens files also inside a count (after a fork): a full disk must not surface in a hook.
     """
 
-    def __new__(cls, *args: Any, **kwargs: Any) -> Any:
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        self._value = 0.0
         try:
             ensure_folder()
-            made = super().__new__(cls)
-            made.__init__(*args, **kwargs)
+            super().__init__(*args, **kwargs)
         except OSError as error:
             _not_counted(error)
-            return values.MutexValue(*args, **kwargs)  # type: ignore[no-untyped-call]
-        return made
 
     def inc(self, amount: float) -> None:
         try:

@@ -118,6 +118,18 @@ def test_after_hook_without_its_before_hook_takes_nothing_away(broker: StubBroke
     assert kept is outside
 
 
+def test_after_hook_of_another_message_does_not_end_the_scope(broker: StubBroker) -> None:
+    running = message(correlation_id="family")
+
+    broker.emit_before("process_message", running)
+    broker.emit_after("skip_message", message())
+    during = correlation.current()
+    broker.emit_after("process_message", running)
+
+    assert during is not None
+    assert during.correlation_id == "family"
+
+
 def test_scope_whose_after_hook_never_ran_does_not_outlive_the_next_message(broker: StubBroker) -> None:
     interrupted, following = message(correlation_id="first"), message(correlation_id="second")
 
