@@ -153,7 +153,7 @@ def read(environ: Mapping[str, str]) -> tuple[Settings, list[str]]:
 
 
 def _without_contradictions(settings: Settings, warnings: list[str]) -> tuple[Settings, list[str]]:
-    least_s = LEAST_BEATS_PER_LEASE * settings.heartbeat_s
+    least_s = round(LEAST_BEATS_PER_LEASE * settings.heartbeat_s, 6)  # 3 * 0.1 is more than 0.3
     if settings.lease_s >= least_s:
         return settings, warnings
     warning = (

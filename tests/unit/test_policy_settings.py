@@ -194,3 +194,9 @@ def test_any_text_is_read_within_bounds_or_refused(setting: object, given_text: 
     value = getattr(settings, found.attribute)
     if found.low is not None and found.high is not None:
         assert found.low <= value <= found.high
+
+
+def test_the_shortest_lease_of_the_shortest_beats_needs_no_lengthening() -> None:
+    settings, warnings = read({"CALLBOARD_HEARTBEAT_SECONDS": "0.1", "CALLBOARD_LEASE_SECONDS": "0.3"})
+
+    assert (settings.lease_s, warnings) == (0.3, [])
