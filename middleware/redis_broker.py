@@ -17,6 +17,7 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from middleware import follow_ups
+from middleware.hook_calls import QuickHooks
 
 #: Seconds that a Redis command may take. Longer than the longest blocking wait (1 s), shorter than anyone's patience.
 SOCKET_TIMEOUT_S = 5.0
@@ -65,7 +66,7 @@ def ready_counts(client: redis.Redis, queues: Sequence[str], *, namespace: str =
         return {queue: int(count) for queue, count in zip(queues, pipeline.execute(), strict=True)}
 
 
-class LedgerRedisBroker(RedisBroker):
+class LedgerRedisBroker(QuickHooks, RedisBroker):
     """The broker that Callboard's workers and dispatchers share: one factory, so that all use the same time-outs."""
 
     def __init__(self, *, client: redis.Redis, middleware: list[Middleware], namespace: str = "dramatiq") -> None:

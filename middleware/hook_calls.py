@@ -1,0 +1,64 @@
+"""Calls a broker's hooks as Dramatiq does, passing over the middleware that does not have the hook.
+
+Most of the list has nothing to say to most signals, and Dramatiq asks all of it four times a message: that alone took
+a tenth of a no-op job. It must not know what any hook does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from dramatiq import Middleware
+from dramatiq.broker import Broker
+from dramatiq.middleware import MiddlewareError
+
+Hook = Callable[..., Any]
+
+
+class QuickHooks(Broker):
+    """A broker's `emit_before` and `emit_after` with the same order, errors and log lines as Dramatiq's own."""
+
+    _hooks: dict[str, list[tuple[Middleware, Hook]]]
+
+    def add_middleware(
+        self,
+        middleware: Middleware,
+        *,
+        before: type[Middleware] | None = None,
+        after: type[Middleware] | None = None,
+    ) -> None:
+        # Dramatiq emits to what is there while it adds: the list is asked anew before and after.
+        self._hooks = {}
+        super().add_middleware(middleware, before=before, after=after)
+        self._hooks = {}
+
+    def emit_before(self, signal: str, *args: Any, **kwargs: Any) -> None:
+        for middleware, hook in self._having(f"before_{signal}"):
+            try:
+                hook(self, *args, **kwargs)
+            except MiddlewareError:
+                raise
+            except Exception:
+                self.logger.critical("Unexpected failure in %s of %r.", f"before_{signal}", middleware, exc_info=True)
+
+    def emit_after(self, signal: str, *args: Any, **kwargs: Any) -> None:
+        for middleware, hook in reversed(self._having(f"after_{signal}")):
+            try:
+                hook(self, *args, **kwargs)
+            except Exception:
+                self.logger.critical("Unexpected failure in %s of %r.", f"after_{signal}", middleware, exc_info=True)
+
+    def _having(self, name: str) -> list[tuple[Middleware, Hook]]:
+        hooks = self._hooks.get(name)
+        if hooks is None:
+            hooks = self._hooks[name] = [
+                (one, getattr(one, name)) for one in self.middleware if not _is_default(one, name)
+            ]
+        return hooks
+
+
+def _is_default(middleware: Middleware, name: str) -> bool:
+    """Whether the hook is Dramatiq's own that does nothing; an attribute of the instance counts as a hook."""
+    hook = getattr(middleware, name)
+    return getattr(hook, "__func__", hook) is getattr(Middleware, name, None)
