@@ -130,7 +130,7 @@ def _refusal(copy: Copy, row: Row | None) -> Refused | None:
 
 def _key_refusals(copies: Sequence[Copy]) -> dict[UUID, Refused]:
     """Plain sends whose dispatch key another job holds; a key past its period is let go, its copy stays open."""
-    holders = {row[0]: row for row in run("key_holders", ([copy.dispatch_key for copy in copies],))}
+    holders = {row[0]: row for row in run("key_holders", ([copy.dispatch_key for copy in copies], []))}
     expired = sorted(key for key, row in holders.items() if row[4])
     if expired:
         with atomic():

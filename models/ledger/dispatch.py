@@ -87,22 +87,33 @@ def _dispatch(wanted: Sequence[Wanted], dedupe_s: int, hold_back: bool) -> list[
     for _ in range(_ROUNDS):
         answers.update(_insert(open_ones, dedupe_s, hold_back))
         open_ones = [job for job in open_ones if job.id not in answers]
-        if not open_ones:
-            return [answers[job.id] for job in wanted]
-        holders = {row[0]: row for row in run("key_holders", ([job.dispatch_key for job in open_ones],))}
-        expired = [key for key, row in holders.items() if row[4]]
-        for job in open_ones:
-            if (row := holders.get(job.dispatch_key)) and not row[4]:
-                answers[job.id] = Inserted(job.id, False) if row[1] == job.id else Blocked(row[1], row[2], row[3])
-        open_ones = [job for job in open_ones if job.id not in answers]
-        if expired:
-            with atomic():
-                run("let_go_keys", (sorted(expired),))
-                answers.update(_insert(open_ones, dedupe_s, hold_back))
+        if open_ones:
+            found, expired = _look(open_ones)
+            answers.update(found)
             open_ones = [job for job in open_ones if job.id not in answers]
+            if expired:
+                with atomic():
+                    run("let_go_keys", (expired,))
+                    answers.update(_insert(open_ones, dedupe_s, hold_back))
+                open_ones = [job for job in open_ones if job.id not in answers]
         if not open_ones:
             return [answers[job.id] for job in wanted]
     raise DispatchContended(f"dispatch key {open_ones[0].dispatch_key!r} keeps changing hands")
+
+
+def _look(refused: Sequence[Wanted]) -> tuple[dict[UUID, Inserted | Blocked], list[str]]:
+    """What stands in the way of jobs that were not inserted, where it is known; and the keys past their period."""
+    rows = run("key_holders", ([job.dispatch_key for job in refused], [job.id for job in refused]))
+    holders = {row[0]: row for row in rows}
+    there = {row[1] for row in rows}
+    found: dict[UUID, Inserted | Blocked] = {}
+    for job in refused:
+        row = holders.get(job.dispatch_key)
+        if job.id in there:
+            found[job.id] = Inserted(job.id, released=False)
+        elif row is not None and not row[4]:
+            found[job.id] = Blocked(row[1], row[2], row[3])
+    return found, sorted(key for key, row in holders.items() if row[4])
 
 
 def _insert(wanted: Sequence[Wanted], dedupe_s: int, hold_back: bool) -> dict[UUID, Inserted | Blocked]:

@@ -1,0 +1,53 @@
+"""Brokers and actors for tests that need Redis: on the session's server, or on one that is away."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import dramatiq
+import psycopg2.extensions
+
+from middleware.redis_broker import LedgerRedisBroker, redis_client
+from models import database as db
+
+#: A port where nobody listens.
+NO_REDIS = "redis://127.0.0.1:1/0"
+
+
+def broker_on(url: str, *middleware: dramatiq.Middleware) -> LedgerRedisBroker:
+    """Our broker with this middleware alone."""
+    return LedgerRedisBroker(client=redis_client(url), middleware=list(middleware))
+
+
+def actor_on(broker: dramatiq.Broker, name: str = "actor", **options: Any) -> dramatiq.Actor[..., Any]:
+    """An actor of that name that does nothing."""
+
+    def nothing(*args: object, **kwargs: object) -> None:
+        """Whatever it is given."""
+
+    return dramatiq.actor(nothing, actor_name=name, broker=broker, **options)
+
+
+class _CountingCursor(psycopg2.extensions.cursor):
+    def execute(self, *args: Any, **kwargs: Any) -> None:
+        _counted.append(str(args[0])[:80])
+        super().execute(*args, **kwargs)
+
+
+_counted: list[str] = []
+
+
+@contextmanager
+def counted_statements() -> Iterator[list[str]]:
+    """The statements that this thread sends meanwhile, preparing left out: each is a round trip."""
+    connection = db.database.connection()  # type: ignore[no-untyped-call]
+    connection.cursor_factory = _CountingCursor
+    _counted.clear()
+    sent: list[str] = []
+    try:
+        yield sent
+    finally:
+        connection.cursor_factory = None
+        sent += [one for one in _counted if not one.startswith("PREPARE")]
