@@ -26,8 +26,8 @@ def setup() -> LedgerRedisBroker:
     global _broker  # noqa: PLW0603  # one broker a process is the point
     with _lock:
         if _broker is None:
+            logs.configure_from_environment()  # first, so that warnings about settings are lines like all others
             settings = settings_in_force()
-            logs.configure(level=settings.log_level, format=settings.log_format)
             broker = LedgerRedisBroker(client=redis_client(redis_url(settings)), middleware=stack())
             dramatiq.set_broker(broker)
             _broker = broker
