@@ -124,9 +124,9 @@ class Postgres(Server):
         if initdb.returncode != 0:
             raise StartFailed(f"initdb failed ({self._complaint()}): see {self._log}")
 
-    def passing(self, complaint: str) -> bool:
+    def passing(self, said: str) -> bool:
         """A postmaster that was killed leaves backends for a moment, whose shared memory is still in use."""
-        return "still in use" in complaint
+        return "is still in use" in said
 
     def answers(self) -> bool:
         """Whether it takes the password; makes the database the first time."""

@@ -49,8 +49,8 @@ class Server(ABC):
     def prepare(self, watch: Watch) -> None:  # noqa: B027  # most have nothing to do
         """Make its data ready for the first start."""
 
-    def passing(self, complaint: str) -> bool:
-        """Whether a start that ended with this complaint is worth another try."""
+    def passing(self, said: str) -> bool:
+        """Whether a start that ended with these words in the log is worth another try."""
         return False
 
     @property
@@ -85,11 +85,10 @@ class Server(ABC):
     def _answers_or_starts_again(self, watch: Watch) -> bool:
         if self.pid is not None:
             return self.answers()
-        complaint = self._complaint()
-        if not self.passing(complaint):
+        if not self.passing(self._said()):
             if not ports.is_free(self.port):
                 raise PortTaken(f"{self.name}: port {self.port} was taken by another program")
-            raise StartFailed(f"{self.name} did not start ({complaint}): see {self._log}")
+            raise StartFailed(f"{self.name} did not start ({self._complaint()}): see {self._log}")
         self.spawn()
         return False
 
@@ -114,8 +113,12 @@ class Server(ABC):
 
     def _complaint(self) -> str:
         """The last line it logged in this run, FATAL ones first."""
+        lines = [line.strip() for line in self._said().splitlines() if line.strip()]
+        fatal = [line for line in lines if "FATAL" in line]
+        return (fatal or lines or ["it said nothing"])[-1]
+
+    def _said(self) -> str:
+        """What was logged in this run; an earlier run's last processes may have had their word as well."""
         with self._log.open("rb") as log:
             log.seek(self._log_start)
-            lines = [line for line in log.read().decode(errors="replace").splitlines() if line.strip()]
-        fatal = [line for line in lines if "FATAL" in line]
-        return (fatal or lines or ["it said nothing"])[-1].strip()
+            return log.read().decode(errors="replace")

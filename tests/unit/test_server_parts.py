@@ -10,6 +10,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -48,6 +49,16 @@ def channels() -> Iterator[tuple[Channel, Channel]]:
     yield one, other
     one.close()
     other.close()
+
+
+@contextmanager
+def asleep() -> Iterator[subprocess.Popen[bytes]]:
+    """A process that does nothing, and is gone after the block."""
+    with subprocess.Popen(["sleep", "600"]) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
 
 
 # The servers file.
@@ -212,16 +223,15 @@ def test_errors_survive_the_way_between_processes(kind: type[ServersError]) -> N
 
 
 def test_a_process_is_known_by_its_start() -> None:
-    with subprocess.Popen(["sleep", "600"]) as process:
+    with asleep() as process:
         first, second = processes.started_at(process.pid), processes.started_at(process.pid)
-        process.kill()
 
     assert first == second is not None
     assert processes.started_at(process.pid) is None
 
 
 def test_a_zombie_is_not_alive() -> None:
-    with subprocess.Popen(["sleep", "600"]) as process:
+    with asleep() as process:
         process.kill()
         os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)  # until it has ended, without taking it away
 
@@ -231,7 +241,7 @@ def test_a_zombie_is_not_alive() -> None:
 
 
 def test_a_leftover_is_ended(tmp_path: Path) -> None:
-    with subprocess.Popen(["sleep", "600"]) as leftover:
+    with asleep() as leftover:
         processes.note_pid(tmp_path / "pid", leftover.pid)
 
         processes.end_leftover(tmp_path / "pid", signal.SIGTERM)
@@ -242,13 +252,12 @@ def test_a_leftover_is_ended(tmp_path: Path) -> None:
 
 
 def test_a_recycled_pid_is_left_alone(tmp_path: Path) -> None:
-    with subprocess.Popen(["sleep", "600"]) as stranger:
+    with asleep() as stranger:
         (tmp_path / "pid").write_text(f"{stranger.pid} {processes.started_at(stranger.pid)}0\n")
 
         processes.end_leftover(tmp_path / "pid", signal.SIGTERM, patience_s=0)
 
         code = stranger.poll()
-        stranger.kill()
     assert code is None
 
 
@@ -263,8 +272,8 @@ def test_a_pid_file_cut_off_is_no_leftover(tmp_path: Path, text: str) -> None:
 
 def test_the_watcher_ends_what_its_last_line_names() -> None:
     with (
-        subprocess.Popen(["sleep", "600"]) as stopped_before,
-        subprocess.Popen(["sleep", "600"]) as running,
+        asleep() as stopped_before,
+        asleep() as running,
         subprocess.Popen(
             [sys.executable, "-m", "servers.watcher"], stdin=subprocess.PIPE, env=environ_for_own_modules()
         ) as watcher,
@@ -275,4 +284,3 @@ def test_the_watcher_ends_what_its_last_line_names() -> None:
 
         assert ended != 0
         assert stopped_before.poll() is None
-        stopped_before.kill()

@@ -6,8 +6,8 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Sequence
-from contextlib import closing
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,7 @@ import pytest
 from models import servers_file
 from servers import place
 from servers.own_modules import environ_for_own_modules
-from servers.processes import started_at
+from servers.processes import Account, started_at
 
 #: Everything of the servers is gone, or there, within this many seconds; usually in less than one.
 WITHIN_S = 30.0
@@ -67,6 +67,16 @@ def callboard(home: Path, *arguments: str, **options: Any) -> tuple[int, str, st
     with program(CALLBOARD, home, *arguments, **options) as command:
         said, complained = command.communicate(timeout=60)
         return command.returncode, said, complained
+
+
+@contextmanager
+def sleeping(account: Account | None = None) -> Iterator[int]:
+    """The pid of a process that does nothing, and is gone after the block."""
+    with subprocess.Popen(["sleep", "600"], user=account.uid if account else None) as process:
+        try:
+            yield process.pid
+        finally:
+            process.kill()
 
 
 def as_nobody() -> list[str]:

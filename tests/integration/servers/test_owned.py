@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import socket
-import subprocess
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,7 @@ from models import servers_file
 from servers import embedded, place
 from servers.embedded import Given, Servers
 from servers.errors import NotOurs, PortTaken, Taken
-from tests.integration.servers.programs import all_pids, gone, query, told_of, wait_until
+from tests.integration.servers.programs import all_pids, gone, query, sleeping, told_of, wait_until
 
 
 def test_owned_servers_end_with_the_block(home: Path) -> None:
@@ -61,17 +61,25 @@ def test_a_single_server_comes_back_with_port_and_data(servers: Servers, mode: A
     assert told_of(servers.home)["pids"]["postgres"] == servers.postgres.pid
 
 
-def test_a_postmaster_killed_under_load_starts_again(servers: Servers) -> None:
-    busy = psycopg2.connect(servers.database_url)
-    busy.cursor().execute("CREATE TABLE IF NOT EXISTS uncommitted ()")
-    pid = servers.postgres.pid
-    assert pid is not None
+def test_a_killed_postmaster_starts_again_once_its_last_backend_is_gone(servers: Servers) -> None:
+    log = servers.home / "log" / "postgres.log"
+    session = psycopg2.connect(servers.database_url)
+    backend = session.info.backend_pid
+    session.cursor().execute("CREATE TABLE uncommitted ()")
 
-    os.kill(pid, signal.SIGKILL)
-    wait_until(lambda: servers.postgres.pid is None, "the supervisor sees the end")
-    servers.postgres.start()
+    os.kill(backend, signal.SIGSTOP)
+    servers.postgres.stop("kill")
+    with ThreadPoolExecutor(1) as pool:
+        starting = pool.submit(servers.postgres.start)
+        try:
+            wait_until(lambda: "is still in use" in log.read_text(), "PostgreSQL waits for the backend")
+            waited = not starting.done()
+        finally:
+            os.kill(backend, signal.SIGCONT)
 
-    busy.close()
+    starting.result()
+    session.close()
+    assert waited
     assert query(servers.database_url, "SELECT to_regclass('uncommitted')") is None
 
 
@@ -79,12 +87,11 @@ def test_a_recycled_pid_in_postgres_own_pid_file_is_no_hindrance(servers: Server
     noted = Path(told_of(servers.home)["postgres_dir"]) / "postmaster.pid"
     account = place.unprivileged() if os.geteuid() == 0 else None
     servers.postgres.stop("kill")
-    with subprocess.Popen(["sleep", "600"], user=account.uid if account else None) as another:
-        noted.write_text("\n".join([str(another.pid), *noted.read_text().splitlines()[1:]]))
+    with sleeping(account) as pid:
+        noted.write_text("\n".join([str(pid), *noted.read_text().splitlines()[1:]]))
 
         servers.postgres.start()
 
-        another.kill()
     assert query(servers.database_url, "SELECT 1") == 1
 
 
