@@ -69,6 +69,8 @@ class LeadMessage(Table):
     body = TextField()
     draft_id = UUIDField(null=True)
     never_answer = TextField(null=True)
+    processed_at = InstantField(null=True)
+    inbound_job_id = UUIDField(null=True)
     sent_at = InstantField()
     created_at = InstantField()
     arrival = BigIntegerField()

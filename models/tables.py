@@ -162,6 +162,7 @@ class BackgroundDispatchWindow(Table):
     process_dispatch_id = TextField()
     maintenance_dispatch_id = TextField()
     error_message = TextField(null=True)
+    missed_before = IntegerField()
     created_at = InstantField()
     updated_at = InstantField()
 

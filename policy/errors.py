@@ -87,6 +87,14 @@ class Cancelled(ActorVerdict):
     """
 
 
+class NothingDone(CallboardError):
+    """The call of an effect failed before the other side could act on it; `from` says how.
+
+    What becomes of the job is judged by that cause.
+    Acts: nobody.
+    """
+
+
 # Raised to callers.
 
 
@@ -153,6 +161,13 @@ class SettingInvalid(CallboardError):
 
 class NotFound(CallboardError):
     """Nothing goes by that id or key.
+
+    Acts: the caller.
+    """
+
+
+class Ambiguous(CallboardError):
+    """That beginning of an id is shared by several; give more of it.
 
     Acts: the caller.
     """

@@ -8,7 +8,7 @@ from __future__ import annotations
 from enum import IntEnum
 from typing import Final
 
-from policy.errors import CallboardError, InvariantRefused, NotFound, SettingInvalid
+from policy.errors import Ambiguous, CallboardError, InvariantRefused, NotFound, SettingInvalid
 
 
 class ExitCode(IntEnum):
@@ -29,6 +29,7 @@ class ExitCode(IntEnum):
 #: The first class that fits decides; any other CallboardError is ERROR.
 _CODES: Final[tuple[tuple[type[CallboardError], ExitCode], ...]] = (
     (SettingInvalid, ExitCode.USAGE),
+    (Ambiguous, ExitCode.USAGE),
     (NotFound, ExitCode.NOTHING_MATCHED),
     (InvariantRefused, ExitCode.REFUSED),
 )

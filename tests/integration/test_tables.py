@@ -2,39 +2,23 @@
 
 from __future__ import annotations
 
+import importlib
+from pkgutil import iter_modules
+
 import pytest
 from peewee import CompositeKey, Field, Model
 
+import models
 from models.database import query
-from models.reply_tables import Campaign, Client, Draft, Lead, LeadMessage
-from models.tables import (
-    BackgroundDispatchWindow,
-    BackgroundFunctionRun,
-    BackgroundJob,
-    DeadLetter,
-    OperatorAction,
-    SchemaMigration,
-    SideEffect,
-    Worker,
-)
+from models.tables import Table
 
 pytestmark = pytest.mark.usefixtures("ledger_database")
 
-MODELS: list[type[Model]] = [
-    SchemaMigration,
-    BackgroundJob,
-    BackgroundFunctionRun,
-    BackgroundDispatchWindow,
-    SideEffect,
-    DeadLetter,
-    OperatorAction,
-    Worker,
-    Client,
-    Campaign,
-    Lead,
-    LeadMessage,
-    Draft,
-]
+#: Every module of models whose name ends so holds models; importing them makes them known.
+for module in iter_modules(models.__path__, "models."):
+    if module.name.endswith("tables"):
+        importlib.import_module(module.name)
+MODELS: list[type[Model]] = sorted(Table.__subclasses__(), key=lambda model: str(model._meta.table_name))
 
 #: PostgreSQL's own name of each type that the models use.
 TYPES = {

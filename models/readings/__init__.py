@@ -1,0 +1,1 @@
+"""Every statement that reads the ledger for people and metrics, one module a subject. It writes nothing."""
