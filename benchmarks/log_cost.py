@@ -89,14 +89,18 @@ def log_cases() -> dict[str, Callable[[], object]]:
     }
 
 
+#: Durations of one batch, in seconds.
+_BATCH = [0.001 * number for number in range(64)]
+
+
 def count_cases() -> dict[str, Callable[[], object]]:
     """Counts whose series exist, in files of this process."""
     bare = Counter("bare", "The library's own counter, labels looked up.", ["actor", "queue"])
     return {
         "prometheus_client, labels() and inc()": lambda: bare.labels("actor", "queue").inc(),
         "job_dispatched (a counter)": lambda: metrics.job_dispatched("actor", "api"),
-        "attempt_opened (a histogram)": lambda: metrics.attempt_opened("actor", "queue", 0.02),
-        "attempt_took (a histogram)": lambda: metrics.attempt_took("actor", "queue", 0.1),
+        "attempts_opened (a histogram)": lambda: metrics.attempts_opened("actor", "queue", [0.02]),
+        "attempts_took (a histogram, a batch of 64)": lambda: metrics.attempts_took("actor", "queue", _BATCH),
         "job_finished (two counters)": lambda: metrics.job_finished("actor", "succeeded", "client"),
     }
 

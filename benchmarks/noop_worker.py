@@ -33,7 +33,7 @@ def broker_of(system: str) -> Broker:
         from actors.broker import setup  # noqa: PLC0415  # bare Dramatiq must not load it
 
         return setup()
-    broker = RedisBroker(url=os.environ["CALLBOARD_REDIS_URL"])
+    broker = RedisBroker(url=os.environ["CALLBOARD_REDIS_URL"])  # type: ignore[no-untyped-call]
     dramatiq.set_broker(broker)
     return broker
 

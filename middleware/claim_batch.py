@@ -14,7 +14,7 @@ from uuid import UUID, uuid4
 import psycopg2
 from dramatiq import Message
 
-from middleware import metrics, not_found
+from middleware import finish_report, metrics, not_found
 from middleware.claimed_message import ClaimedMessage
 from middleware.envelopes import copy_of
 from middleware.in_hand import Held
@@ -145,6 +145,7 @@ class Batch:
             metrics.dead_letter("unknown", raw.reason.value)
             answers.settled.append(Settled(self._queue, raw.redis_id, dead=True))
         process.in_hand.add([message.held for message in taken])
+        finish_report.opened([message.held for message in taken])
         answers.claimed = not_found.without_unknown_actors(process, taken)
         _count_refused(blocked)
         return answers
@@ -153,7 +154,6 @@ class Batch:
         message = one.message if claimed.payload is None else Message.decode(bytes(claimed.payload))
         message.options["redis_message_id"] = one.redis_id
         message = message.copy(queue_name=self._queue)
-        metrics.attempt_opened(message.actor_name, self._queue, claimed.queue_ms / 1000)
         held = Held(claimed, process.holder.id, message.actor_name, self._queue, one.redis_id)
         return ClaimedMessage(message, held)
 

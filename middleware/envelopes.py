@@ -48,7 +48,7 @@ def wanted_job(
         actor=message.actor_name,
         queue=message.queue_name,
         payload=encode(envelope),
-        correlation_id=str(options.get("correlation_id") or job_id),
+        correlation_id=text(options.get("correlation_id")) or str(job_id),
         attempts_allowed=attempts_allowed(broker, message),
         client_id=text(options.get("client_id")),
         lead_id=text(message.kwargs.get("lead_id")),

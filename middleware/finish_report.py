@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
@@ -35,6 +35,15 @@ def report(process: WorkerProcess, batch: Sequence[tuple[Held, Finish]], finishe
     _count([item for item in batch if id(item[1]) not in stale])
     for job in finished.released:
         metrics.job_dispatched(job.actor, job.source)
+
+
+def opened(claims: Sequence[Held]) -> None:
+    """Claims were taken: count how long their jobs had been due."""
+    waits_s: dict[tuple[str, str], list[float]] = defaultdict(list)
+    for held in claims:
+        waits_s[held.actor, held.queue].append(held.claim.queue_ms / 1000)
+    for labels, waited_s in waits_s.items():
+        metrics.attempts_opened(*labels, waited_s)
 
 
 def given_back(held: Held) -> None:
@@ -116,13 +125,16 @@ def _count(batch: Sequence[tuple[Held, Finish]]) -> None:
     final = Counter((held.actor, done.state, held.claim.client_id) for held, done in batch if done.state in _FINAL)
     for (actor, state, client_id), times in final.items():
         metrics.job_finished(actor, state, client_id, times)
+    durations_s: dict[tuple[str, str], list[float]] = defaultdict(list)
     for held, done in batch:
         if done.duration_s is not None:
-            metrics.attempt_took(held.actor, held.queue, done.duration_s)
+            durations_s[held.actor, held.queue].append(done.duration_s)
         if done.verdict and done.rule:
             metrics.verdict_given(held.actor, done.verdict, done.rule)
         if done.death:
             metrics.dead_letter(held.actor, done.death)
+    for (actor, queue), took_s in durations_s.items():
+        metrics.attempts_took(actor, queue, took_s)
 
 
 def _fields(held: Held, done: Finish) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from middleware.configuration import connect_database, redis_url, settings_in_fo
 from middleware.gauge_readings import GaugeReadings
 from middleware.metrics_server import serve_metrics
 from middleware.redis_broker import ready_counts, redis_client
+from models.database import close_connection
 from models.readings.gauges import ledger_gauges
 from models.readings.workers import queues_served
 
@@ -26,11 +27,16 @@ def read_gauges() -> GaugeReadings:
     """One look at the ledger and at the ready lists. Raises what the servers' drivers raise while one is away."""
     settings = settings_in_force()
     connect_database(settings)
-    ledger = ledger_gauges(lease_s=settings.lease_s, window_s=settings.dispatch_window_s)
+    try:
+        ledger = ledger_gauges(lease_s=settings.lease_s, window_s=settings.dispatch_window_s)
+        queues = queues_served()
+    finally:
+        # Each request has a thread of its own, and a connection would outlive it.
+        close_connection()
     return GaugeReadings(
         dead_letters_open=ledger.dead_letters_open,
         dead_letter_oldest_age_seconds=ledger.dead_letter_oldest_age_seconds,
-        queue_depth=ready_counts(_client(), queues_served()),
+        queue_depth=ready_counts(_client(), queues),
         queue_oldest_age_seconds=ledger.queue_oldest_age_seconds,
         workers_alive=ledger.workers_alive,
         dispatch_windows_missing=ledger.dispatch_windows_missing,

@@ -10,7 +10,7 @@ import psycopg2
 from dramatiq import Message, MessageProxy
 from dramatiq.middleware import SkipMessage
 
-from middleware import correlation, metrics
+from middleware import correlation, finish_report, metrics
 from middleware.envelopes import copy_of
 from middleware.in_hand import Held
 from middleware.logs import event
@@ -79,7 +79,7 @@ def _take(process: WorkerProcess, message: MessageProxy, claimed: Claimed) -> He
         attempt=claimed.attempt,
         client_id=claimed.client_id,
     )
-    metrics.attempt_opened(held.actor, held.queue, claimed.queue_ms / 1000)
+    finish_report.opened([held])
     process.in_hand.add([held])
     return held
 

@@ -22,7 +22,7 @@ def host(tmp_path: Path) -> Iterator[Host]:
 
 def test_page_is_the_sum_of_processes(host: Host) -> None:
     for _ in range(2):
-        host.counting("metrics.attempts_closed('act', 'mail', 'FAILED'); metrics.attempt_took('act', 'mail', 0.2)")
+        host.counting("metrics.attempts_closed('act', 'mail', 'FAILED'); metrics.attempts_took('act', 'mail', [0.2])")
 
     host.serving()
 
