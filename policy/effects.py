@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
-from policy.errors import ActorVerdict, OutcomeUnknown
+from policy.errors import ActorVerdict, NothingDone, OutcomeUnknown
 from policy.states import EffectState
 from policy.symptoms import class_names, http_status_of, smtp_code_of
 
@@ -71,7 +71,7 @@ def definitely_refused(error: BaseException) -> bool:
     """Whether this failure of the call proves that nothing has happened on the other side."""
     if isinstance(error, OutcomeUnknown):
         return False
-    if isinstance(error, (ActorVerdict, ConnectionRefusedError)) or "gaierror" in class_names(error):
+    if isinstance(error, (ActorVerdict, NothingDone, ConnectionRefusedError)) or "gaierror" in class_names(error):
         return True
     if smtp_code_of(error) is not None:
         return True
