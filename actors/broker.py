@@ -12,7 +12,7 @@ from middleware.configuration import redis_url, settings_in_force
 from middleware.redis_broker import LedgerRedisBroker, redis_client
 
 #: One module a family of actors; they bind to the global broker when they are imported.
-FAMILIES: tuple[str, ...] = ()
+FAMILIES: tuple[str, ...] = ("actors.inbound", "actors.auto_send")
 
 _lock = threading.Lock()
 _broker: LedgerRedisBroker | None = None

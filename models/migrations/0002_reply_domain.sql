@@ -48,6 +48,9 @@ CREATE TABLE lead_message (
   body                text NOT NULL,
   draft_id            uuid,
   never_answer        text,
+  -- Set once the inbound job has done its part (a draft, or nothing to answer); it outlives the job's row.
+  processed_at        timestamptz,
+  inbound_job_id      uuid,
   sent_at             timestamptz NOT NULL,
   created_at          timestamptz NOT NULL DEFAULT clock_timestamp(),
   arrival             bigint GENERATED ALWAYS AS IDENTITY,

@@ -1,0 +1,146 @@
+"""Mail in: lead messages are stored with their jobs in one transaction; each job drafts one reply, to be sent.
+
+It must not know SQL, SMTP or how a reply is worded.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+import dramatiq
+import psycopg2
+
+from actors.auto_send import auto_send
+from actors.dispatch import Dispatched, Job, dispatch, dispatch_many
+from messaging import draft_store, mail_store
+from messaging.drafts import DeterministicDrafter, Drafter, DraftRequest, DraftText
+from messaging.inbox import InboundMail
+from messaging.send_time import send_at, zone_named
+from middleware import metrics
+from middleware.logs import event
+from models.database import after_commit, atomic
+from models.ledger.dispatch import Blocked, count_duplicates
+from policy.errors import NotFound, Terminal
+
+#: What an actor's result says of a draft that was written.
+_DRAFTED = "drafted"
+
+
+@dataclass(frozen=True, slots=True)
+class TakenIn:
+    """What came of one ingest: the distinct lead messages, how many mails were new or known, jobs dispatched."""
+
+    lead_message_ids: tuple[UUID, ...]
+    new: int
+    known: int
+    dispatched: int
+
+
+def inbound_key(lead_message_id: UUID) -> str:
+    """The dispatch key of the job that answers a lead message."""
+    return f"inbound:{lead_message_id}"
+
+
+def take_in(client_id: str, campaign_id: UUID, mails: Sequence[InboundMail]) -> TakenIn:
+    """Store these mails and dispatch their jobs, all or nothing: none is answered before its newer sibling is stored.
+
+    Safe to repeat and to run many times at once: what was stored stays, and a lead message that has had its job is
+    not dispatched again, even when the job's row is long gone. Raises NotFound for an unknown client.
+    """
+    with atomic():
+        stored = mail_store.store_mails(client_id, campaign_id, mails)
+        handled = mail_store.handled({one.lead_message_id for one in stored})
+        wanted = [one for one in stored if one.lead_message_id not in handled]
+        answers = dispatch_many([_job(client_id, one) for one in wanted])
+        mail_store.note_jobs(
+            {
+                one.lead_message_id: UUID(answer.job_id)
+                for one, answer in zip(wanted, answers, strict=True)
+                if isinstance(answer, Dispatched)
+            }
+        )
+        repeated = [handled[one.lead_message_id] for one in stored if one.lead_message_id in handled]
+        after_commit(lambda: _count_repeated(repeated))
+    new = sum(one.new for one in stored)
+    return TakenIn(
+        lead_message_ids=tuple(dict.fromkeys(one.lead_message_id for one in stored)),
+        new=new,
+        known=len(stored) - new,
+        dispatched=sum(isinstance(answer, Dispatched) for answer in answers),
+    )
+
+
+@dramatiq.actor(max_retries=4)
+def inbound_post_process(lead_message_id: str, lead_id: str | None = None) -> dict[str, Any]:
+    """Draft the reply to a lead message once, and dispatch its sending; mail that is never answered gets none.
+
+    `lead_id` is for the job's row. Raises Terminal for a lead message that is not there.
+    """
+    try:
+        message = draft_store.read_inbound(UUID(lead_message_id))
+    except (NotFound, ValueError) as error:
+        raise Terminal(str(error)) from error
+    if message.never_answer is not None:
+        draft_store.mark_processed(message.id)
+        metrics.guardrail_refused(message.never_answer)
+        event("lead_message_never_answered", reason=message.never_answer)
+        return {"refused": message.never_answer}
+    text = _draft(message, DeterministicDrafter())
+    with atomic():
+        draft = draft_store.keep_draft(message, text)
+        draft_store.mark_processed(message.id)
+        if draft.status == "pending":
+            _dispatch_send(message, draft.id)
+    return {_DRAFTED: str(draft.id)}
+
+
+def _draft(message: draft_store.InboundMessage, drafter: Drafter) -> DraftText:
+    return drafter.draft(
+        DraftRequest(
+            inbound_text=message.body,
+            inbound_subject=message.subject,
+            inbound_sent_at=message.sent_at,
+            lead_name=message.lead_name,
+            client_name=message.client_name,
+            zone=zone_named(message.timezone),
+            known_links=message.scheduling_links,
+            signature=message.signature,
+        )
+    )
+
+
+def _dispatch_send(message: draft_store.InboundMessage, draft_id: UUID) -> None:
+    run_at = send_at(message.id, message.sent_at, message.now, message.delay_min_s, message.delay_max_s)
+    dispatch(
+        auto_send,
+        draft_id=str(draft_id),
+        lead_id=str(message.lead_id),
+        lead_message_id=str(message.id),
+        dispatch_key=f"auto-send:{draft_id}",
+        client_id=message.client_id,
+        run_at=run_at,
+        source="inbound",
+    )
+
+
+def _job(client_id: str, stored: mail_store.StoredMail) -> Job:
+    return Job(
+        inbound_post_process,
+        kwargs={"lead_message_id": str(stored.lead_message_id), "lead_id": str(stored.lead_id)},
+        dispatch_key=inbound_key(stored.lead_message_id),
+        client_id=client_id,
+        source="ingest",
+    )
+
+
+def _count_repeated(job_ids: Sequence[UUID | None]) -> None:
+    """Count what was not even dispatched as the duplicates that they are; a courtesy, whose loss loses no work."""
+    for _ in job_ids:
+        metrics.job_duplicate(inbound_post_process.actor_name)
+    try:
+        count_duplicates([Blocked(job_id, "", 0.0) for job_id in job_ids if job_id is not None])
+    except psycopg2.Error as error:
+        event("duplicates_uncounted", "WARNING", duplicates=len(job_ids), error=error)

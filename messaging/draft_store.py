@@ -1,0 +1,210 @@
+"""Rows of drafts and of what was sent: every write of a draft's life, each with its former status in the WHERE.
+
+It must not know how a draft is written, judged or sent. pending → sending (one job) → sent, refused or held.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID, uuid4, uuid5
+
+from messaging.drafts import DraftText
+from messaging.store import lock_client, lock_lead
+from models.database import atomic, query
+from policy.errors import NotFound
+from policy.texts import cap_text
+
+#: Under this namespace lie the ids of outbound lead messages, by their drafts. Never change it.
+_NAMESPACE = UUID("5c1e6a0d-6d0b-5c1f-8a55-2d9f0e7b4c31")
+#: Bytes of a refusal's reason that a row keeps.
+_REASON_BYTES = 200
+
+
+@dataclass(frozen=True, slots=True)
+class InboundMessage:
+    """An inbound lead message with what answering it takes. Without a campaign there is no delay and no signature."""
+
+    id: UUID
+    lead_id: UUID
+    client_id: str
+    client_name: str
+    never_answer: str | None
+    subject: str
+    body: str
+    sent_at: datetime
+    lead_name: str
+    timezone: str
+    scheduling_links: tuple[str, ...]
+    signature: str
+    delay_min_s: int
+    delay_max_s: int
+    now: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class KeptDraft:
+    """The one draft that answers a lead message, as it stands."""
+
+    id: UUID
+    status: str
+
+
+@dataclass(frozen=True, slots=True)
+class Outgoing:
+    """A draft with what a mail needs. `reference_ids` name the thread, oldest first, the answered mail last."""
+
+    draft_id: UUID
+    status: str
+    lead_id: UUID
+    lead_message_id: UUID
+    client_id: str
+    sender_name: str
+    sender_address: str
+    recipient_name: str
+    recipient_address: str
+    subject: str
+    content: str
+    in_reply_to: str | None
+    reference_ids: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class SentMail:
+    """What went out, as the effect's result remembers it."""
+
+    internet_message_id: str
+    sent_at: datetime
+
+
+def read_inbound(lead_message_id: UUID) -> InboundMessage:
+    """The inbound lead message. Raises NotFound."""
+    rows = query(
+        "SELECT m.id, m.lead_id, lead.client_id, client.name, m.never_answer, m.subject, m.body, m.sent_at, lead.name,"
+        " client.timezone, client.scheduling_links, coalesce(campaign.signature, ''),"
+        " coalesce(campaign.delay_min_s, 0), coalesce(campaign.delay_max_s, 0), clock_timestamp()"
+        " FROM lead_message AS m JOIN lead ON lead.id = m.lead_id JOIN client ON client.id = lead.client_id"
+        " LEFT JOIN campaign ON campaign.id = lead.campaign_id WHERE m.id = %s AND m.direction = 'inbound'",
+        (lead_message_id,),
+    )
+    if not rows:
+        raise NotFound(f"no inbound lead message {lead_message_id}")
+    values = list(rows[0])
+    values[10] = tuple(values[10])
+    return InboundMessage(*values)
+
+
+def keep_draft(message: InboundMessage, draft: DraftText) -> KeptDraft:
+    """Store the draft unless the lead message has one already; gives the one it has."""
+    query(
+        "INSERT INTO draft (id, lead_id, lead_message_id, subject, content, prompt_key, model, inputs_digest)"
+        " VALUES (%s, %s, %s, %s, %s, %s, %s, %s) ON CONFLICT (lead_message_id) DO NOTHING",
+        (
+            uuid4(),
+            message.lead_id,
+            message.id,
+            draft.subject,
+            draft.body,
+            draft.prompt_key,
+            draft.model,
+            draft.inputs_digest,
+        ),
+    )
+    return KeptDraft(*query("SELECT id, status FROM draft WHERE lead_message_id = %s", (message.id,))[0])
+
+
+def mark_processed(lead_message_id: UUID) -> None:
+    """Say that the inbound job has done its part; the first time is kept."""
+    query(
+        "UPDATE lead_message SET processed_at = clock_timestamp() WHERE id = %s AND processed_at IS NULL",
+        (lead_message_id,),
+    )
+
+
+def read_outgoing(draft_id: UUID) -> Outgoing:
+    """The draft as a mail. Raises NotFound."""
+    rows = query(
+        "SELECT draft.id, draft.status, draft.lead_id, draft.lead_message_id, client.id, client.name,"
+        " client.sender_address, lead.name, lead.address, draft.subject, draft.content, trigger.internet_message_id,"
+        " trigger.reference_ids"
+        " FROM draft JOIN lead ON lead.id = draft.lead_id JOIN client ON client.id = lead.client_id"
+        " LEFT JOIN lead_message AS trigger ON trigger.id = draft.lead_message_id WHERE draft.id = %s",
+        (draft_id,),
+    )
+    if not rows:
+        raise NotFound(f"no draft {draft_id}")
+    values = list(rows[0])
+    values[12] = _references(values[12], values[11])
+    return Outgoing(*values)
+
+
+def take_for_sending(draft_id: UUID, job_id: UUID) -> bool:
+    """Make the draft this job's to send; False when it is past that, or another job's.
+
+    A job that held it before takes it up again: it runs anew only once its effect has been settled.
+    """
+    rows = query(
+        "UPDATE draft SET status = 'sending', sending_job_id = %s, sending_at = clock_timestamp(),"
+        " updated_at = clock_timestamp() WHERE id = %s"
+        " AND (status = 'pending' OR (status IN ('sending', 'held', 'failed') AND sending_job_id = %s)) RETURNING id",
+        (job_id, draft_id, job_id),
+    )
+    return bool(rows)
+
+
+def refuse_draft(draft_id: UUID, job_id: UUID, reason: str) -> bool:
+    """Close the draft as refused, if it waits or is this job's; False when nothing moved."""
+    rows = query(
+        "UPDATE draft SET status = 'refused', refusal = %s, updated_at = clock_timestamp() WHERE id = %s"
+        " AND (status = 'pending' OR (status = 'sending' AND sending_job_id = %s)) RETURNING id",
+        (cap_text(reason, _REASON_BYTES), draft_id, job_id),
+    )
+    return bool(rows)
+
+
+def hold_draft(draft_id: UUID, job_id: UUID) -> bool:
+    """Nobody can know whether it was sent: held for an operator, if it is this job's; False when nothing moved."""
+    rows = query(
+        "UPDATE draft SET status = 'held', updated_at = clock_timestamp() WHERE id = %s"
+        " AND status = 'sending' AND sending_job_id = %s RETURNING id",
+        (draft_id, job_id),
+    )
+    return bool(rows)
+
+
+def record_sent(outgoing: Outgoing, sent: SentMail) -> None:
+    """Write down that the draft's mail went out: the outbound lead message and the draft's status, in one transaction.
+
+    It is a fact, so it is taken whatever the draft's status was; repeating it changes nothing.
+    """
+    with atomic():
+        lock_client(outgoing.client_id)
+        lock_lead(outgoing.lead_id)
+        query(
+            "INSERT INTO lead_message (id, lead_id, direction, identity, internet_message_id, in_reply_to,"
+            " reference_ids, subject, body, draft_id, sent_at)"
+            " VALUES (%s, %s, 'outbound', %s, %s, %s, %s, %s, %s, %s, %s) ON CONFLICT DO NOTHING",
+            (
+                uuid5(_NAMESPACE, str(outgoing.draft_id)),
+                outgoing.lead_id,
+                sent.internet_message_id,
+                sent.internet_message_id,
+                outgoing.in_reply_to,
+                " ".join(outgoing.reference_ids),
+                outgoing.subject,
+                outgoing.content,
+                outgoing.draft_id,
+                sent.sent_at,
+            ),
+        )
+        query(
+            "UPDATE draft SET status = 'sent', refusal = NULL, updated_at = clock_timestamp()"
+            " WHERE id = %s AND status <> 'sent'",
+            (outgoing.draft_id,),
+        )
+
+
+def _references(reference_ids: str | None, answered: str | None) -> tuple[str, ...]:
+    ids: Sequence[str] = (reference_ids or "").split()
+    return (*(one for one in ids if one != answered), *([answered] if answered else []))

@@ -1,0 +1,157 @@
+"""Stores received mail: a lead for each sender, a lead message for each mail, each once however often it comes.
+
+It must not know drafts or jobs. Takes the gate's locks, in its order.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from uuid import UUID, uuid5
+
+from messaging.inbox import InboundMail
+from messaging.never_answer import never_answer
+from messaging.store import ClientRow, lock_client, read_client
+from models.database import atomic, query
+from policy.texts import cap_text
+
+#: Under this namespace lie the ids of leads and lead messages: the same mail has the same id in every database, so
+#: that even a reply sent anew from an empty database bears the Message-ID it had. Never change it.
+_NAMESPACE = UUID("0f6d7a52-5f0e-5b0b-9d2c-6f6a3f1c9b77")
+#: Bytes of an identity that a row keeps as it is; a longer one stands there as its digest (a btree entry takes 2,704).
+_IDENTITY_BYTES = 1_000
+#: Bytes kept of a lead message's text, and of its subject and sender's name.
+_BODY_BYTES = 1_000_000
+_LINE_BYTES = 2_000
+#: Rows written by one statement.
+_CHUNK = 500
+
+#: What makes a lead message one of its kind: lead and identity.
+_Key = tuple[UUID, str]
+
+
+@dataclass(frozen=True, slots=True)
+class StoredMail:
+    """Where one mail went. `new` is False for a lead message that was there before, or came twice in one ingest."""
+
+    lead_message_id: UUID
+    lead_id: UUID
+    new: bool
+
+
+def store_mails(client_id: str, campaign_id: UUID, mails: Sequence[InboundMail]) -> list[StoredMail]:
+    """Store what is new of these mails, in one transaction; one answer each, in order.
+
+    A mail's identity is unique for its lead and direction. `sent_at` is the mail's date, at most now; without one the
+    time of the first ingest, which is kept. Ingests of the same leads go one after the other. Raises NotFound.
+    """
+    with atomic():
+        lock_client(client_id)
+        client = read_client(client_id)
+        leads = _lock_leads(client_id, campaign_id, mails)
+        placed = [(mail, (leads[mail.sender], _identity(mail))) for mail in mails]
+        fresh: set[UUID] = set()
+        ids: dict[_Key, UUID] = {}
+        for start in range(0, len(placed), _CHUNK):
+            chunk = placed[start : start + _CHUNK]
+            fresh |= _insert(client, chunk)
+            ids |= _ids([key for _, key in chunk])
+    answers: list[StoredMail] = []
+    for _, key in placed:
+        answers.append(StoredMail(ids[key], key[0], ids[key] in fresh))
+        fresh.discard(ids[key])
+    return answers
+
+
+def handled(lead_message_ids: Collection[UUID]) -> dict[UUID, UUID | None]:
+    """Those of these lead messages whose inbound job is over or gone after its work, with the job (None: pruned).
+
+    A job that still holds its key is not among them: dispatching it again is refused by the ledger itself. Neither is
+    a lead message without job and outcome: it was never dispatched, or its job was lost.
+    """
+    rows = query(
+        "SELECT m.id, job.id FROM lead_message AS m LEFT JOIN background_job AS job ON job.id = m.inbound_job_id"
+        " WHERE m.id = ANY (%s::uuid[]) AND (m.processed_at IS NOT NULL OR job.id IS NOT NULL)"
+        " AND NOT coalesce(job.holds_key"
+        "   AND (job.state <> 'succeeded' OR job.key_expires_at > clock_timestamp()), false)",
+        (list(lead_message_ids),),
+    )
+    return dict(rows)
+
+
+def note_jobs(jobs: Mapping[UUID, UUID]) -> None:
+    """Write down which inbound job was dispatched for a lead message (lead message to job)."""
+    query(
+        "UPDATE lead_message AS m SET inbound_job_id = noted.job FROM unnest(%s::uuid[], %s::uuid[])"
+        " AS noted (message, job) WHERE m.id = noted.message",
+        (list(jobs), list(jobs.values())),
+    )
+
+
+def _lock_leads(client_id: str, campaign_id: UUID, mails: Sequence[InboundMail]) -> dict[str, UUID]:
+    """The senders' leads by address, made where absent, all locked in one order (by address)."""
+    names = {mail.sender: mail.sender_name for mail in reversed(mails)}
+    addresses = sorted(names)
+    query(
+        "INSERT INTO lead (id, client_id, campaign_id, address, name)"
+        " SELECT wanted.id, %s, %s, wanted.address, wanted.name"
+        " FROM unnest(%s::uuid[], %s::text[], %s::text[]) AS wanted (id, address, name) ORDER BY wanted.address"
+        " ON CONFLICT (client_id, address) DO NOTHING",
+        (
+            client_id,
+            campaign_id,
+            [uuid5(_NAMESPACE, f"lead:{client_id}:{address}") for address in addresses],
+            addresses,
+            [cap_text(names[address], _LINE_BYTES) for address in addresses],
+        ),
+    )
+    rows = query(
+        "SELECT address, id FROM lead WHERE client_id = %s AND address = ANY (%s) ORDER BY address FOR UPDATE",
+        (client_id, addresses),
+    )
+    return dict(rows)
+
+
+def _insert(client: ClientRow, placed: Sequence[tuple[InboundMail, _Key]]) -> set[UUID]:
+    """Insert those that are not there; gives the ids of the new ones."""
+    own = (client.sender_address, *client.own_addresses)
+    mails = [mail for mail, _ in placed]
+    rows = query(
+        "INSERT INTO lead_message (id, lead_id, direction, identity, internet_message_id, in_reply_to, reference_ids,"
+        " subject, body, never_answer, sent_at)"
+        " SELECT w.id, w.lead, 'inbound', w.identity, w.mail_id, w.answered, w.refs, w.subject, w.body, w.never,"
+        " least(coalesce(w.sent_at, clock_timestamp()), clock_timestamp())"
+        " FROM unnest(%s::uuid[], %s::uuid[], %s::text[], %s::text[], %s::text[], %s::text[], %s::text[], %s::text[],"
+        " %s::text[], %s::timestamptz[]) WITH ORDINALITY"
+        " AS w (id, lead, identity, mail_id, answered, refs, subject, body, never, sent_at, place)"
+        " ORDER BY w.place ON CONFLICT DO NOTHING RETURNING id",
+        (
+            [uuid5(_NAMESPACE, f"inbound:{lead_id}:{identity}") for _, (lead_id, identity) in placed],
+            [lead_id for _, (lead_id, _) in placed],
+            [identity for _, (_, identity) in placed],
+            [mail.internet_message_id for mail in mails],
+            [mail.in_reply_to for mail in mails],
+            [" ".join(mail.references) for mail in mails],
+            [cap_text(mail.subject, _LINE_BYTES) for mail in mails],
+            [cap_text(mail.body, _BODY_BYTES) for mail in mails],
+            [never_answer(mail, own) for mail in mails],
+            [mail.sent_at for mail in mails],
+        ),
+    )
+    return {row[0] for row in rows}
+
+
+def _ids(keys: Sequence[_Key]) -> dict[_Key, UUID]:
+    """The stored ids: a row that was written by other means need not bear the id we would have given it."""
+    rows = query(
+        "SELECT lead_id, identity, id FROM lead_message WHERE direction = 'inbound'"
+        " AND (lead_id, identity) IN (SELECT * FROM unnest(%s::uuid[], %s::text[]))",
+        ([lead_id for lead_id, _ in keys], [identity for _, identity in keys]),
+    )
+    return {(row[0], row[1]): row[2] for row in rows}
+
+
+def _identity(mail: InboundMail) -> str:
+    data = mail.identity.encode()
+    return mail.identity if len(data) <= _IDENTITY_BYTES else f"sha256:{hashlib.sha256(data).hexdigest()}"

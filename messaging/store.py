@@ -1,0 +1,110 @@
+"""Rows of clients, campaigns and leads, and the switches that stop sending.
+
+It must not know drafts, jobs or the gate. Whoever changes what the gate looks at takes the gate's locks, in its order:
+the client's row, then leads' rows.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from uuid import UUID, uuid4
+
+from models.database import atomic, query
+from policy.errors import NotFound
+
+
+@dataclass(frozen=True, slots=True)
+class ClientRow:
+    """A tenant: where its replies come from, and what it calls its own."""
+
+    id: str
+    sender_address: str
+    own_addresses: tuple[str, ...]
+    timezone: str
+    scheduling_links: tuple[str, ...]
+
+
+def make_client(client_id: str, *, name: str, sender_address: str) -> None:
+    """Insert the client unless it is there; an existing one keeps all it has."""
+    query(
+        "INSERT INTO client (id, name, sender_address) VALUES (%s, %s, %s) ON CONFLICT DO NOTHING",
+        (client_id, name, sender_address),
+    )
+
+
+def make_campaign(client_id: str, name: str, *, auto_send: bool, delay_min_s: int = 0, delay_max_s: int = 0) -> UUID:
+    """The client's campaign of that name, made if absent; an existing one keeps its settings."""
+    query(
+        "INSERT INTO campaign (id, client_id, name, auto_send, delay_min_s, delay_max_s)"
+        " VALUES (%s, %s, %s, %s, %s, %s) ON CONFLICT DO NOTHING",
+        (uuid4(), client_id, name, auto_send, delay_min_s, delay_max_s),
+    )
+    found: UUID = query("SELECT id FROM campaign WHERE client_id = %s AND name = %s", (client_id, name))[0][0]
+    return found
+
+
+def read_client(client_id: str) -> ClientRow:
+    """The client. Raises NotFound."""
+    rows = query(
+        "SELECT id, sender_address, own_addresses, timezone, scheduling_links FROM client WHERE id = %s", (client_id,)
+    )
+    if not rows:
+        raise NotFound(f"no client {client_id!r}")
+    found = rows[0]
+    return ClientRow(found[0], found[1], tuple(found[2]), found[3], tuple(found[4]))
+
+
+def lock_client(client_id: str) -> None:
+    """Hold the client's row (shared) until the transaction ends: no pause or resume comes in between."""
+    query("SELECT FROM client WHERE id = %s FOR SHARE", (client_id,))
+
+
+def lock_lead(lead_id: UUID) -> None:
+    """Hold the lead's row until the transaction ends: no mail comes or goes, no opt-out."""
+    query("SELECT FROM lead WHERE id = %s FOR UPDATE", (lead_id,))
+
+
+def opt_out(lead_id: UUID) -> bool:
+    """Never write to this lead again; False if it was opted out before, or is unknown."""
+    with atomic():
+        _lock_client_of(lead_id)
+        lock_lead(lead_id)
+        rows = query(
+            "UPDATE lead SET opted_out_at = clock_timestamp() WHERE id = %s AND opted_out_at IS NULL RETURNING id",
+            (lead_id,),
+        )
+    return bool(rows)
+
+
+def pause_client(client_id: str) -> bool:
+    """Throw the client's kill switch: nothing is sent that has not been intended yet. False if it was thrown before.
+
+    Waits for sends that are being decided. Raises NotFound.
+    """
+    read_client(client_id)
+    sql = "UPDATE client SET paused_at = clock_timestamp() WHERE id = %s AND paused_at IS NULL RETURNING id"
+    return bool(query(sql, (client_id,)))
+
+
+def resume_client(client_id: str) -> bool:
+    """Take the kill switch back; False if it was not thrown. Raises NotFound."""
+    read_client(client_id)
+    sql = "UPDATE client SET paused_at = NULL WHERE id = %s AND paused_at IS NOT NULL RETURNING id"
+    return bool(query(sql, (client_id,)))
+
+
+def set_auto_send(campaign_id: UUID, auto_send: bool) -> bool:
+    """Switch a campaign's automatic sending; False if it stood so. Waits for sends that are being decided."""
+    with atomic():
+        # The gate holds the client's row shared; only a lock that conflicts with that makes us wait for it.
+        query(
+            "SELECT FROM client WHERE id = (SELECT client_id FROM campaign WHERE id = %s) FOR NO KEY UPDATE",
+            (campaign_id,),
+        )
+        sql = "UPDATE campaign SET auto_send = %s WHERE id = %s AND auto_send <> %s RETURNING id"
+        rows = query(sql, (auto_send, campaign_id, auto_send))
+    return bool(rows)
+
+
+def _lock_client_of(lead_id: UUID) -> None:
+    query("SELECT FROM client WHERE id = (SELECT client_id FROM lead WHERE id = %s) FOR SHARE", (lead_id,))
