@@ -5,6 +5,7 @@ It must not know what the statements mean; `models.ledger` and `models.readings`
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -66,6 +67,16 @@ def connect(
     )
 
 
+def _forget_connection() -> None:
+    """A forked child leaves its parent's connection alone: the driver closes nothing that another process opened."""
+    if not database.deferred:
+        database._state.reset()  # type: ignore[attr-defined]  # not in the stubs
+        _hooks.__dict__.clear()
+
+
+os.register_at_fork(after_in_child=_forget_connection)
+
+
 def close_connection() -> None:
     """Close this thread's connection, if it has one."""
     if database.deferred or database.is_closed():
@@ -94,14 +105,16 @@ def run(name: str, params: Sequence[object] = ()) -> list[Row]:
             cursor.execute(f"PREPARE {name} AS {statement(name)}")
             connection.prepared.add(name)
         marks = ", ".join(["%s"] * len(params))
-        cursor.execute(f"EXECUTE {name} ({marks})" if params else f"EXECUTE {name}", params)
+        with _data_errors():
+            cursor.execute(f"EXECUTE {name} ({marks})" if params else f"EXECUTE {name}", params)
         return cursor.fetchall() if cursor.description else []
 
 
 def query(sql: str, params: Sequence[object] = ()) -> list[Row]:
     """Execute `sql` (marks `%s`) on this thread's connection, unprepared, and give all its rows."""
     with _connection().cursor() as cursor:
-        cursor.execute(sql, params or None)
+        with _data_errors():
+            cursor.execute(sql, params or None)
         return cursor.fetchall() if cursor.description else []
 
 
@@ -173,6 +186,15 @@ def _driver_errors() -> Iterator[None]:
         if isinstance(driver_error := getattr(error, "orig", None), psycopg2.Error):
             raise driver_error from None
         raise
+
+
+@contextmanager
+def _data_errors() -> Iterator[None]:
+    """A text with NUL or a lone surrogate is refused by psycopg2 itself; say it as PostgreSQL would."""
+    try:
+        yield
+    except ValueError as error:
+        raise psycopg2.DataError(str(error)) from error
 
 
 def _abandon() -> None:

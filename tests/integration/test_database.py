@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 
 import peewee
 import psycopg2
@@ -179,3 +180,26 @@ def test_two_migrations_at_once_take_turns_however_long_one_of_them_lasts(ledger
     applied = in_threads([migrate, migrate])
 
     assert applied == [[], []]
+
+
+@pytest.mark.parametrize("text", [pytest.param("a\x00b", id="nul"), pytest.param("\ud800", id="lone-surrogate")])
+def test_text_that_no_row_can_hold_is_a_data_error(text: str) -> None:
+    with pytest.raises(psycopg2.DataError) as raised:
+        run("queues_due", ([text],))
+
+    assert not is_infrastructure(raised.value)
+
+
+@pytest.mark.usefixtures("ledger_database")
+def test_a_forked_child_opens_a_connection_of_its_own_and_leaves_the_parents_alone() -> None:
+    before = query("SELECT pg_backend_pid()")[0][0]
+    read, write = os.pipe()
+
+    child = os.fork()
+    if child == 0:
+        os.write(write, str(query("SELECT pg_backend_pid()")[0][0]).encode())
+        os._exit(0)
+    os.waitpid(child, 0)
+
+    assert int(os.read(read, 20)) != before
+    assert query("SELECT pg_backend_pid()")[0][0] == before
