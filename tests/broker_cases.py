@@ -27,7 +27,7 @@ def actor_on(broker: dramatiq.Broker, name: str = "actor", **options: Any) -> dr
     def nothing(*args: object, **kwargs: object) -> None:
         """Whatever it is given."""
 
-    return dramatiq.actor(nothing, actor_name=name, broker=broker, **options)
+    return dramatiq.Actor(nothing, actor_name=name, broker=broker, queue_name="default", priority=0, options=options)
 
 
 class _CountingCursor(psycopg2.extensions.cursor):

@@ -178,3 +178,19 @@ def backend_waits_for_lock(url: str) -> bool:
         )
         row = cursor.fetchone()
     return bool(row and row[0])
+
+
+@contextmanager
+def when_somebody_waits(url: str, call: Callable[[], object]) -> Iterator[None]:
+    """Meanwhile, `call` is made by another thread as soon as some session of this database waits for a lock."""
+
+    def wait_and_call() -> None:
+        until(lambda: backend_waits_for_lock(url), "somebody waiting for a lock")
+        call()
+
+    thread = threading.Thread(target=wait_and_call)
+    thread.start()
+    try:
+        yield
+    finally:
+        thread.join(DEADLINE_S)

@@ -6,6 +6,7 @@ import json
 import subprocess
 import sys
 from datetime import datetime, timedelta, timezone
+from typing import Any
 from uuid import uuid4
 
 import pytest
@@ -34,6 +35,7 @@ pytestmark = pytest.mark.usefixtures("ledger_database")
 #: Forks fifty processes that wait for one another, and prints what each was answered.
 FIFTY = """
 import json, os, sys
+from typing import Any
 from uuid import uuid4
 from models import database as db
 from models.ledger.dispatch import Blocked, Wanted, count_duplicates, dispatch_jobs
@@ -149,7 +151,7 @@ def test_due_job_is_born_queued_under_its_first_release() -> None:
         pytest.param({"run_at": datetime.now(timezone.utc) + timedelta(hours=1)}, id="run-at"),
     ],
 )
-def test_later_job_waits_as_pending_for_its_time(later: dict[str, object]) -> None:
+def test_later_job_waits_as_pending_for_its_time(later: dict[str, Any]) -> None:
     job = dispatched(**later)
 
     state, release, wait_s = job_row(job.id, "state", "release", "extract(epoch FROM run_at - now())::float8")

@@ -14,19 +14,19 @@ from models.database import atomic, query
 from models.ledger.dispatch import Blocked, Inserted, Wanted, dispatch_jobs
 from policy.errors import DispatchContended
 from tests.ledger_cases import (
-    backend_waits_for_lock,
     dispatched,
     in_threads,
     other_session,
-    until,
     wanted,
+    when_somebody_waits,
 )
 
 pytestmark = pytest.mark.usefixtures("ledger_database")
 
 INSERT = (
     "INSERT INTO background_job (id, dispatch_key, key_expires_at, actor, queue, payload, state, run_at,"
-    " correlation_id, requested_at) VALUES (gen_random_uuid(), %s, now(), 'a', 'default', '', 'pending', now(), '-', now())"
+    " correlation_id, requested_at) VALUES (gen_random_uuid(), %s, now(), 'a', 'default', '', 'pending', now(),"
+    " '-', now())"
 )
 
 
@@ -69,12 +69,8 @@ def test_dispatch_rolls_back_with_its_caller() -> None:
 def test_key_in_an_open_transaction_is_waited_for(ledger_database: str) -> None:
     with other_session(ledger_database) as cursor:
         cursor.execute(INSERT, ("k",))
-        commit = threading.Thread(
-            target=lambda: (until(lambda: backend_waits_for_lock(ledger_database)), cursor.connection.commit())
-        )
-        commit.start()
-        answer = dispatch_one(wanted("k"))
-        commit.join()
+        with when_somebody_waits(ledger_database, cursor.connection.commit):
+            answer = dispatch_one(wanted("k"))
 
     assert isinstance(answer, Blocked)
 
@@ -84,12 +80,8 @@ def test_key_that_its_open_transaction_takes_back_is_dispatched(ledger_database:
 
     with other_session(ledger_database) as cursor:
         cursor.execute(INSERT, ("k",))
-        rollback = threading.Thread(
-            target=lambda: (until(lambda: backend_waits_for_lock(ledger_database)), cursor.connection.rollback())
-        )
-        rollback.start()
-        answer = dispatch_one(job)
-        rollback.join()
+        with when_somebody_waits(ledger_database, cursor.connection.rollback):
+            answer = dispatch_one(job)
 
     assert answer == Inserted(job.id, released=True)
 
