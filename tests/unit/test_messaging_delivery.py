@@ -249,9 +249,10 @@ def test_refused_login_sends_nothing() -> None:
 
 
 def test_server_without_starttls_is_not_trusted_with_mail_or_password() -> None:
+    mail = compose_reply(outgoing())
+
     with ScriptedSmtp() as server, pytest.raises(smtplib.SMTPNotSupportedError):
-        url = server.url.replace("smtp://", "smtp+starttls://me:secret@")
-        send_mail(url, compose_reply(outgoing()), timeout_s=5)
+        send_mail(server.url.replace("smtp://", "smtp+starttls://me:secret@"), mail, timeout_s=5)
 
     assert [command.split()[0].upper() for command in server.commands] == ["EHLO"]
 
