@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 import psycopg2
 
@@ -36,6 +36,7 @@ _CONFIRM_S = 20.0
 _CONFIRM_WAIT_S = 0.25
 
 Guard = Callable[[], "str | None"]
+_Answer = TypeVar("_Answer")
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +74,7 @@ def once(
     `guard` runs inside the intent's transaction (reads and locks only) and gives a refusal or None. `lookup` asks the
     other side what became of an attempt that was cut off; `idempotent_for_s` says how long it honours our key.
     Raises EffectInTransaction inside a transaction, StaleClaim when this claim is over, Reschedule while another live
-    claim has the effect open, OutcomeUnknown when nobody can know; what `call` raises is raised on.
+    claim has the effect open or the ledger is away, OutcomeUnknown when nobody can know; what `call` raises is raised on.
     """
     held, process = current_held.get(), current_process.get()
     if in_transaction():
@@ -97,7 +98,8 @@ class _Attempt:
     lookup: Callable[[], Found | NotFound | Unknown] | None
 
     def carry_out(self) -> Done | Refused:
-        found = ledger.read(self.key, job_id=self.held.claim.job_id, claim_fence=self.held.claim.fence)
+        claim = self.held.claim
+        found = self._ask(lambda: ledger.read(self.key, job_id=claim.job_id, claim_fence=claim.fence))
         step = next_step(self._facts(found), has_lookup=self.lookup is not None)
         if found is None or step is Step.CALL:
             return self._intend_and_call(found)
@@ -141,7 +143,7 @@ class _Attempt:
             self.held.worker_id,
             self.idempotent_for_s,
         )
-        answer = ledger.intend(intent, seen=found, guard=self.guard)
+        answer = self._ask(lambda: ledger.intend(intent, seen=found, guard=self.guard))
         if isinstance(answer, ledger.IntentOvertaken):
             raise Reschedule("the effect was moved meanwhile", run_at=self._later(_ASK_AGAIN_S))
         if isinstance(answer, ledger.IntentRefused):
@@ -151,6 +153,15 @@ class _Attempt:
             return Refused(answer.reason)
         metrics.effect_settled(self.kind, EffectState.INTENDED.value)
         return self._make_call(answer.intent)
+
+    def _ask(self, statement: Callable[[], _Answer]) -> _Answer:
+        """A statement before the call. While the ledger is away the job waits: the outage is no fault of its own."""
+        try:
+            return statement()
+        except psycopg2.Error as error:
+            if not is_infrastructure(error):
+                raise
+            raise Reschedule("the ledger is away", run_at=self._later(_ASK_AGAIN_S)) from error
 
     def _make_call(self, intent: int) -> Done:
         if not self.process.may_act(self.held.worker_id):
