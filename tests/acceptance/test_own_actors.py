@@ -1,0 +1,169 @@
+"""A stranger's module under `dramatiq actors.broker:setup`: it runs, every step is a row, and a stop loses nothing."""
+
+from __future__ import annotations
+
+from types import ModuleType
+
+import pytest
+
+from actors.dispatch import Dispatched, Duplicate, Job, dispatch, dispatch_many
+from tests.acceptance.stage import Stage, own_ports
+from tests.acceptance.waiting import always, until
+from tests.acceptance.worker_processes import Workers
+
+
+@pytest.fixture(scope="module")
+def play(stage: Stage) -> ModuleType:
+    return stage.bring("repertoire")
+
+
+@pytest.fixture(scope="module")
+def workers(stage: Stage, play: ModuleType) -> Workers:
+    return stage.start("repertoire")
+
+
+@pytest.mark.usefixtures("workers")
+def test_plain_send_runs_and_becomes_a_job_with_one_attempt(stage: Stage, play: ModuleType) -> None:
+    message = play.greet.send("Ada")
+
+    until(lambda: stage.value("SELECT count(*) FROM background_job WHERE id = %s", message.message_id), "its row")
+    stage.await_end(message.message_id)
+
+    assert stage.job(message.message_id, "actor, state, attempts, result") == ("greet", "succeeded", 1, "hello Ada")
+    assert stage.attempts(message.message_id, "function_name, status, attempt") == [("greet", "SUCCEEDED", 1)]
+    assert "Ada" in stage.trace("greeted")
+
+
+@pytest.mark.usefixtures("workers")
+def test_dispatched_job_says_who_ran_it_when_and_why(stage: Stage, play: ModuleType) -> None:
+    answer = dispatch(play.greet, "Grace", dispatch_key="greet:grace", client_id="acme", source="test")
+
+    assert isinstance(answer, Dispatched)
+    stage.await_end(answer.job_id)
+
+    columns = "run_key, run_id::text, source, client_id, dispatch_key, correlation_id, status"
+    assert stage.attempts(answer.job_id, columns) == [
+        (
+            f"greet:{answer.job_id}:1",
+            answer.job_id,
+            "test",
+            "acme",
+            "greet:grace",
+            answer.correlation_id,
+            "SUCCEEDED",
+        )
+    ]
+    (times,) = stage.attempts(answer.job_id, "requested_at, claimed_at, started_at, finished_at, duration_ms, queue_ms")
+    assert list(times[:4]) == sorted(times[:4])
+    assert 0 <= times[4] < 15_000
+    assert 0 <= times[5] < 15_000
+    (holder,) = stage.attempts(answer.job_id, "worker_id, host, pid")
+    assert holder in stage.rows("SELECT id, host, pid FROM worker WHERE stopped_at IS NULL")
+
+
+@pytest.mark.usefixtures("workers")
+def test_second_dispatch_of_a_key_is_a_duplicate_also_after_success(stage: Stage, play: ModuleType) -> None:
+    first = dispatch(play.greet, "Edsger", dispatch_key="greet:edsger")
+    stage.await_end(first.job_id)
+
+    again = dispatch(play.greet, "Edsger", dispatch_key="greet:edsger")
+
+    assert isinstance(again, Duplicate)
+    assert (again.job_id, again.state) == (first.job_id, "succeeded")
+    assert stage.job(first.job_id, "duplicates_suppressed") == 1
+    assert stage.trace("greeted").count("Edsger") == 1
+
+
+@pytest.mark.usefixtures("workers")
+def test_plain_sends_of_one_key_run_once(stage: Stage, play: ModuleType) -> None:
+    messages = [play.greet.send_with_options(args=("Barbara",), dispatch_key="greet:barbara") for _ in range(5)]
+
+    until(lambda: stage.in_redis() == 0, "all copies settled")
+
+    assert stage.trace("greeted").count("Barbara") == 1
+    rows = stage.rows("SELECT id::text, duplicates_suppressed FROM background_job WHERE dispatch_key = 'greet:barbara'")
+    assert rows == [(messages[0].message_id, 4)]
+
+
+@pytest.mark.usefixtures("workers")
+def test_delayed_job_waits_in_postgres_and_runs_in_time(stage: Stage, play: ModuleType) -> None:
+    answer = dispatch(play.greet, "Kathleen", delay_ms=700)
+
+    assert isinstance(answer, Dispatched)
+    waiting = stage.job(answer.job_id, "state"), stage.in_redis("default.DQ")
+    stage.await_end(answer.job_id)
+
+    assert waiting == ("pending", 0)
+    late_s = stage.value(
+        "SELECT extract(epoch FROM run.claimed_at - job.run_at)::float8 FROM background_job AS job"
+        " JOIN background_function_run AS run ON run.job_id = job.id WHERE job.id = %s",
+        answer.job_id,
+    )
+    assert 0 <= late_s < 5
+
+
+@pytest.mark.usefixtures("workers")
+def test_native_delay_of_a_plain_send_is_claimed_at_its_promotion(stage: Stage, play: ModuleType) -> None:
+    message = play.greet.send_with_options(args=("Radia",), delay=500)
+
+    before = stage.value("SELECT count(*) FROM background_job WHERE id = %s", message.message_id)
+    until(lambda: "Radia" in stage.trace("greeted"), "the delayed run")
+    stage.await_end(message.message_id)
+
+    assert before == 0
+    assert stage.attempts(message.message_id) == ["SUCCEEDED"]
+
+
+def test_sigterm_finishes_what_runs_gives_back_the_rest_and_leaves_nothing_behind(
+    stage: Stage, play: ModuleType, workers: Workers
+) -> None:
+    workers.stop()
+    soloist = stage.start("repertoire", threads=2)
+    ids = [one.job_id for one in dispatch_many([Job(play.linger, ("stop", f"job-{n}")) for n in range(12)])]
+    until(lambda: len(stage.trace("lingering")) == 2, "two jobs running")
+
+    soloist.terminate()
+    until(lambda: stage.states(ids).get("running") == 2, "the unstarted given back while two still run")
+    stage.open_gate("stop")
+    code = soloist.wait()
+
+    assert code == 0
+    assert stage.value("SELECT count(*) FROM worker WHERE stopped_at IS NULL OR lost_at IS NOT NULL") == 0
+    states = stage.states(ids)
+    assert states.pop("succeeded") == 2
+    assert set(states) <= {"pending", "queued"}
+    assert sum(states.values()) == 10
+    assert stage.value("SELECT count(*) FROM background_job WHERE attempts_spent > 0") == 0
+    assert _fetched_and_unsettled(stage) == 0
+    assert _connections_of_others(stage) == (0, 0)
+
+    successor = stage.start("repertoire")
+    stage.await_state(ids, "succeeded")
+    assert sorted(stage.trace("lingered")) == sorted(f"job-{n}" for n in range(12))
+    assert successor.stop() == 0
+
+
+def test_idle_worker_stops_at_once_with_nothing_left_in_redis(stage: Stage, play: ModuleType) -> None:
+    idle = stage.start("repertoire", processes=2)
+
+    code = idle.stop(within_s=10)
+
+    assert code == 0
+    assert stage.in_redis() == 0
+    assert _connections_of_others(stage) == (0, 0)
+    always(lambda: _connections_of_others(stage) == (0, 0), "no connection comes back", 0.2)
+
+
+def _fetched_and_unsettled(stage: Stage) -> int:
+    return sum(int(stage.redis.scard(key)) for key in stage.redis.scan_iter("dramatiq:__acks__*"))
+
+
+def _connections_of_others(stage: Stage) -> tuple[int, int]:
+    """Connections to this database, and to Redis, of other processes than the test's."""
+    postgres = stage.value(
+        "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()"
+        " AND backend_type = 'client backend' AND pid <> pg_backend_pid() AND client_port <> ALL (%s)",
+        own_ports(),
+    )
+    redis_ports = {int(client["addr"].rpartition(":")[2]) for client in stage.redis.client_list()}
+    return int(postgres), len(redis_ports - set(own_ports()))
