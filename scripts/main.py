@@ -25,6 +25,8 @@ from scripts.parsing import OneLineParser, Subparsers
 #: The module has `add_parser(commands: Subparsers) -> None`, which sets `run=`, a function from the
 #: parsed arguments to an exit code.
 COMMANDS: Final[dict[str, str]] = {
+    "demo": "the whole road, end to end",
+    "ingest": "a mailbox into lead messages and jobs",
     "config": "the settings in force, secrets masked",
     "bench": "measure Callboard against its peers",
 }

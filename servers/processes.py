@@ -44,6 +44,8 @@ class Command:
     account: Account | None = None
     stdin: bytes | None = None
     environ: Mapping[str, str] = field(default_factory=dict)
+    #: With a session of its own a process and its children are one group, deaf to the terminal's Ctrl-C.
+    own_session: bool = False
 
 
 def start(command: Command) -> subprocess.Popen[bytes]:
@@ -64,6 +66,7 @@ def start(command: Command) -> subprocess.Popen[bytes]:
             user=account.uid if account else None,
             group=account.gid if account else None,
             extra_groups=[] if account else None,
+            start_new_session=command.own_session,
             preexec_fn=_tie_to_parent(command.death_signal),  # noqa: PLW1509  # the supervisor has one thread
         )
     if process.stdin is not None:
