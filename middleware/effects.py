@@ -74,7 +74,7 @@ def once(
     `guard` runs inside the intent's transaction (reads and locks only) and gives a refusal or None. `lookup` asks the
     other side what became of an attempt that was cut off; `idempotent_for_s` says how long it honours our key.
     Raises EffectInTransaction inside a transaction, StaleClaim when this claim is over, Reschedule while another live
-    claim has the effect open or the ledger is away, OutcomeUnknown when nobody can know; what `call` raises is raised on.
+    claim has the effect open or the ledger is away, OutcomeUnknown when nobody can know, and whatever `call` raises.
     """
     held, process = current_held.get(), current_process.get()
     if in_transaction():
