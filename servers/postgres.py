@@ -58,6 +58,7 @@ class Postgres(Server):
     def __init__(self, home: Home, port: int, *, place: Place, password: str, durable: bool) -> None:
         super().__init__(home, port)
         self.place, self._password, self._durable = place, password, durable
+        self._made_now = False
 
     @property
     def url(self) -> str:
@@ -101,6 +102,7 @@ class Postgres(Server):
         try:
             self._initdb(unfinished, password_file, watch)
             unfinished.rename(self.place.data)
+            self._made_now = True
         finally:
             password_file.unlink(missing_ok=True)
 
@@ -156,8 +158,9 @@ class Postgres(Server):
         return len(lines) >= 8 and lines[0] == str(self.pid) and lines[7].strip() == "ready"
 
     def tidy(self) -> None:
-        """A folder outside the home is removed when the data are not to last, or the home is gone."""
-        if self.place.outside is not None and not (self._durable and self.home.root.exists()):
+        """A folder outside the home is removed when its data were made not to last, or the home is gone."""
+        not_to_last = self._made_now and not self._durable
+        if self.place.outside is not None and (not_to_last or not self.home.root.exists()):
             shutil.rmtree(self.place.outside, ignore_errors=True)
 
 

@@ -39,6 +39,21 @@ def test_a_home_that_postgres_account_cannot_reach_keeps_the_data_outside(tmp_pa
 
 
 @as_root
+def test_lasting_data_outside_are_not_removed_by_a_run_that_is_not_to_last(tmp_path: Path) -> None:
+    closed = tmp_path / "closed"
+    closed.mkdir(mode=0o700)
+    with embedded.running(closed / "home") as lasting:
+        query(lasting.database_url, "CREATE TABLE kept ()")
+
+    with embedded.running(closed / "home", durable=False):
+        data = Path(told_of(closed / "home")["postgres_dir"])
+
+    left = data.exists()
+    shutil.rmtree(data.parents[1])
+    assert left
+
+
+@as_root
 def test_binaries_that_postgres_account_cannot_reach_are_copied(home: Path, tmp_path: Path) -> None:
     installed = binaries.postgres_programs()
     package = installed.parent.parent
