@@ -18,7 +18,7 @@ from types import TracebackType
 
 from policy.errors import CallboardError
 from servers.own_modules import environ_for_own_modules
-from servers.processes import Command, end, start
+from servers.processes import Command, start
 
 #: Worker processes, and threads of each: enough to show that they share the work, few enough for a laptop.
 PROCESSES = 2
@@ -55,13 +55,15 @@ class Crew:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        # All are told before any is waited for.
+        # All are told before any is waited for, and told once: Dramatiq takes a second SIGTERM for "at once".
         for process in self._running.values():
-            with suppress(ProcessLookupError):
-                process.send_signal(signal.SIGTERM)
+            process.terminate()
+        deadline_s = time.monotonic() + _PATIENCE_S
         for process in self._running.values():
-            end(process, signal.SIGTERM, _PATIENCE_S)
+            with suppress(subprocess.TimeoutExpired):
+                process.wait(max(0.0, deadline_s - time.monotonic()))
             _end_group(process.pid)
+            process.wait()
 
     @property
     def deaths(self) -> int:
