@@ -56,7 +56,7 @@ def _names(table: dict[str, int]) -> str:
 
 _MONTH = rf"(?P<month>{_names(MONTHS)})"
 _DAY = r"(?P<day>[0-3]?\d)(?:st|nd|rd|th|\.|er)?"
-_WEEKDAY = rf"(?P<weekday>(?:{_names(WEEKDAYS)}|(?-i:{_names(WEEKDAY_ABBREVIATIONS)}))(?:'?s)?(?![\w'-]))"
+_WEEKDAY = rf"(?P<weekday>{_names(WEEKDAYS)}|(?-i:{_names(WEEKDAY_ABBREVIATIONS)}))(?:'?s)?(?![\w-])"
 _LED = rf"(?:{_WEEKDAY}(?: the|,? den|,? le|,? el)?[, ]+(?:the )?)?"
 _YEAR = r"(?:,? ?(?P<year>20\d\d)\b|,? '(?P<short>\d\d)\b)?"
 _UNTIL = r"(?: ?(?:-|to|through|until|bis) ?(?:the )?(?P<until>[0-3]?\d)(?:st|nd|rd|th|\.)?(?![\d:]|\s?[ap]m\b))?"

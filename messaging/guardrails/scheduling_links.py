@@ -123,7 +123,7 @@ def scheduling_links(text: str) -> list[str]:
 
 def canonical(link: str) -> str:
     """`host/path` of a link in lower case: no scheme, no `www.`, no query, no fragment, no closing punctuation."""
-    bare = re.sub(r"^(?:https?://)?(?:www\.)?", "", link.strip(" <>()[]\"'").lower())
+    bare = re.sub(r"^(?:https?://)?(?:www\.)?", "", link.strip(" <>()[]\"'.,;:!*_").lower())
     return re.split(r"[?#]", bare, maxsplit=1)[0].rstrip("/.,;:!*_")
 
 
