@@ -27,7 +27,18 @@ from scripts.parsing import OneLineParser, Subparsers
 COMMANDS: Final[dict[str, str]] = {
     "demo": "the whole road, end to end",
     "ingest": "a mailbox into lead messages and jobs",
+    "up": "start the embedded servers and leave them running",
+    "down": "stop the embedded servers",
+    "migrate": "bring the schema to head",
     "config": "the settings in force, secrets masked",
+    "worker": "run jobs",
+    "runs": "list and show attempts",
+    "jobs": "list, show and cancel jobs",
+    "windows": "list dispatch windows",
+    "workers": "list workers",
+    "explain": "the causal chain behind an id",
+    "dlq": "dead letters: list, show, requeue, discard",
+    "actions": "list what operators did",
     "bench": "measure Callboard against its peers",
 }
 
