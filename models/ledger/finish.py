@@ -62,10 +62,20 @@ class Finished:
 def finish(worker_id: UUID, finishes: Sequence[Finish], *, dedupe_s: int) -> Finished:
     """Close the attempts, move the jobs, write dead letters and what follows; one commit. Repeating it is harmless.
 
-    Raises psycopg2.Error; nothing was moved then, or all of it (a lost reply): call it again.
+    A job that stands in `finishes` twice (a stale claim and a live one) takes a commit more. Raises psycopg2.Error,
+    DispatchContended where a follow-up's key is busy; nothing was moved then, or all of it (a lost reply): repeat it.
     """
-    follow_ups = [job for done in finishes for job in done.follow_ups]
-    if not follow_ups:
+    once = {done.claim.job_id: done for done in finishes}
+    if len(once) == len(finishes):
+        return _finish(worker_id, finishes, dedupe_s)
+    kept = {id(done) for done in once.values()}
+    earlier = finish(worker_id, [done for done in finishes if id(done) not in kept], dedupe_s=dedupe_s)
+    later = _finish(worker_id, list(once.values()), dedupe_s)
+    return Finished(earlier.moved | later.moved, (*earlier.stale, *later.stale), (*earlier.released, *later.released))
+
+
+def _finish(worker_id: UUID, finishes: Sequence[Finish], dedupe_s: int) -> Finished:
+    if not any(done.follow_ups for done in finishes):
         moved = {row[0] for row in run("finish_jobs", _params(worker_id, finishes))}
         return _read_back(finishes, moved, ())
     with atomic():
@@ -100,10 +110,10 @@ def _read_back(finishes: Sequence[Finish], moved: set[UUID], released: tuple[Wan
     if not unmoved:
         return Finished(frozenset(moved), (), released)
     earliest = min(done.claim.claimed_at for done in unmoved)
-    stands: dict[int, str] = {
-        row[0]: row[1] for row in run("finishes_seen", ([done.claim.run_id for done in unmoved], earliest))
-    }
-    stale = tuple(done for done in unmoved if stands.get(done.claim.run_id) != done.status)
+    rows = run("finishes_seen", ([done.claim.run_id for done in unmoved], earliest))
+    # The rule tells an attempt that was cancelled from one that was given back.
+    stands = {run_id: (status, rule) for run_id, status, rule in rows}
+    stale = tuple(done for done in unmoved if stands.get(done.claim.run_id) != (done.status, done.rule))
     if stale:
         run(
             "store_late_finishes",
