@@ -11,7 +11,7 @@ _TIME_WORDS = (
 _MEETING = r"(?:call|meeting|demo|chat|appointment|session|conversation|termin|slot)"
 _SETTLED = (
     r"(?:booked|scheduled|confirmed|reserved|set|blocked|held|locked in|penciled|pencilled|arranged|moved"
-    r"|rescheduled|saved|registered|signed up|put)"
+    r"|rescheduled|saved|registered|signed up|put|added|slotted|entered)"
 )
 
 #: Settles the meeting, whatever else the draft says.
@@ -21,6 +21,7 @@ FIRM = any_of(
     rf" is|are|been|hereby|consider (?:it|this)|everything is|just) (?:\w+ ){{0,4}}?{_SETTLED}\b(?! up\b)",
     r"(?:booked|confirmed|scheduled|confirming|locked in|all set|done)\b(?=[^?]*$|[^?]*[.!])",
     r"(?:I|we) (?:can )?(?:hereby )?(?:confirm|booked|reserved|scheduled|blocked)\b",
+    r"(?:we're|we are|you're|you are) (?:all )?(?:on|good|down|in|set|good to go) for\b",
     r"(?:have|got|put|have put|pencil(?:l?ed)?) (?:you|us|it|this) (?:down|in)\b",
     r"(?:invite|invitation) (?:is|has been|was|sent|went)\b|(?:sent|sending|send) (?:you |over |out )*(?:an?|the"
     r"|your) (?:calendar )?(?:invite|invitation) for\b",
@@ -32,6 +33,7 @@ LOOSE = any_of(
     r"(?:I'll|I will|we'll|we will|will|let me|going to) (?:\w+ ){0,2}?(?:book|schedule|confirm|reserve|call|ring"
     r"|phone|see"
     r"|meet|speak|talk|block|hold|put|lock|expect|dial|join|pencil|chat|be there|set (?:it |this |that |us )?up)\b",
+    r"(?:give|giving) you a (?:call|ring|buzz)\b|(?:come|drop|stop) by\b",
     r"(?:see|speak|talk|meet|chat|catch) (?:to |with )?(?:you|then|up|on|next|soon|tomorrow)\b",
     r"(?:looking|look) forward\b|can't wait\b|excited to\b",
     r"(?:let's|let us) (?:\w+ )?(?:meet|talk|speak|do|go|say|plan|make it|lock|take|stick|chat|connect|aim|keep|book"

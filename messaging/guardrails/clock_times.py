@@ -57,6 +57,8 @@ _BETWEEN = r"\b(?:between|zwischen|entre) +"
 _MERIDIEM = r" *([ap])\.?m\b"
 _PART = r"\s+(?:(?:o'clock|sharp)\s+)?(?:in the|this|on \w+day|tomorrow|at)\s+(morning|afternoon|evening|night)\b"
 _MINUTES = "|".join(MINUTE_WORDS)
+#: Stands in for the letters of a date, once dates are read.
+DATE_MARK = "\u00a4"
 _NOT_COUNTED = (
     r"(?![ -]?(?:min|sec|hour|day|week|month|year|people|percent|user|seat|point|thousand|hundred"
     r"|million)\w*)"
@@ -160,6 +162,7 @@ _PATTERNS = (
         lambda f: _one(with_meridiem(f[1], f[2], _half(f[3]))),
     ),
     _compiled(_ALONE + r"(" + HOUR + r") ?o'clock", lambda f: _one(bare_hour(f[1]))),
+    _compiled(DATE_MARK + r",? (?:at |from )?(" + HOUR + r") ?(?:-|to|bis) ?(" + HOUR + r")" + BARE_AFTER, _range_bare),
     _compiled(
         r"\b(?:between|from|zwischen|von|entre|de) (" + HOUR + r")" + _AND + r"(" + HOUR + r")" + BARE_AFTER,
         _range_bare,

@@ -15,7 +15,10 @@ _ABBREVIATED = re.compile(
 )
 _QUOTED_LINE = re.compile(r"^[ \t]*>.*$", re.MULTILINE)
 _SENTENCE_END = re.compile(r"(?<=[.!?])[\"')\]]*\s+(?=[^a-z])|\n\s*\n|\n(?=\s*(?:[-*\u2022]|\d{1,2}[.)])\s)")
-_CLAUSE_END = re.compile(r";\s|,?\s-\s|,?\s(?=(?:but|however|although|though|so|instead|aber|mais)\b)", re.IGNORECASE)
+_CLAUSE_END = re.compile(
+    r";\s|,?\s-\s|,?\s(?=(?:but|however|although|though|so|instead|aber|mais)\b|and (?:I|we)(?:'ll| will)\b)",
+    re.IGNORECASE,
+)
 #: What holds digits but no time or date: addresses, phone numbers, versions, money, shares, sizes of teams.
 _NUMERIC_NOISE = re.compile(
     r"https?://\S+|\b[\w.+-]+@[\w.-]+\b|\b(?:[\w-]+\.)+[a-z]{2,}/\S*"

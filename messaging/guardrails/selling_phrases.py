@@ -36,5 +36,8 @@ QUIET = any_of(
     r"|scalable|intuitive|easy[- ]to[- ]use|proven|innovative|comprehensive|flexible plans)\b",
     r"(?:starts? at|starting (?:at|from)|only|just|for) ?(?:[$€£]\d|\d+ ?(?:[$€£]|usd|eur|dollars|euros))",
     r"(?:unlimited|built-in|out of the box|24/7|all-in-one|dedicated|fully (?:managed|automated|integrated)|you get)\b",
+    r"(?:gives?|giving) (?:you|your)\b|so (?:that )?(?:you|your \w+) can\b|pays? for itself\b|focus on\b",
+    r"(?:simple|fast|secure|reliable|smart|modern|efficient|effective|accurate)(?:,| and)",
+    r"(?:integrates? (?:with|into)|combines?|(?:built|designed) (?:for|to)|(?:teams?|companies|businesses) like)\b",
     r"(?:get started|upgrade|subscribe|buy|purchase)\b",
 )

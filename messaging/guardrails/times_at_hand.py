@@ -11,10 +11,10 @@ from datetime import date, datetime, timedelta, tzinfo
 
 from messaging.guardrails.calendar_dates import LEAD_WEEKS, DateMention, find_dates
 from messaging.guardrails.calendar_days import whole_week
-from messaging.guardrails.clock_times import TimeMention, find_times
+from messaging.guardrails.clock_times import DATE_MARK, TimeMention, find_times
 from messaging.guardrails.moments import Moment, moments
 from messaging.guardrails.plain_text import clauses, piece_at, sentences
-from messaging.guardrails.stances import arranges, asks, declines, is_administrative
+from messaging.guardrails.stances import arranges, asks, declines, is_administrative, settles_firmly
 from messaging.guardrails.windows import Window, days_named, find_windows
 from messaging.guardrails.zone_labels import converted, zone_of_all_times
 
@@ -88,7 +88,8 @@ class KnownTimes:
 
 def draft_times(draft: str, today: date, known: KnownTimes) -> DraftTimes:
     """What the normalised `draft`, written on `today`, names; office hours and refused times are not named."""
-    times, dates = _labelled(find_times(draft), draft), find_dates(draft, today)
+    dates = find_dates(draft, today)
+    times = _times_beside(draft, dates)
     spoken = moments(draft, [time for time in times if not _is_aside(draft, time.begin)], dates)
     timed = {each.said_on.begin for each in spoken if each.said_on}
     return DraftTimes(
@@ -102,7 +103,8 @@ def draft_times(draft: str, today: date, known: KnownTimes) -> DraftTimes:
 def known_times(inbound: str, sent_at: datetime, offered: tuple[datetime, ...], zone: tzinfo) -> KnownTimes:
     """What the normalised `inbound`, sent at `sent_at` (aware), and the offer allow."""
     today = sent_at.astimezone(zone).date()
-    times, dates = _labelled(find_times(inbound), inbound), find_dates(inbound, today, weeks=LEAD_WEEKS)
+    dates = find_dates(inbound, today, weeks=LEAD_WEEKS)
+    times = _times_beside(inbound, dates)
     local = [slot.astimezone(zone) for slot in offered]
     return KnownTimes(
         slots=frozenset((slot.date(), slot.hour * 60 + slot.minute) for slot in local),
@@ -115,10 +117,12 @@ def known_times(inbound: str, sent_at: datetime, offered: tuple[datetime, ...], 
     )
 
 
-def _labelled(times: list[TimeMention], text: str) -> list[TimeMention]:
-    """Times with the zone that the text states for all of them, where they have none of their own."""
-    zone = zone_of_all_times(text)
-    return [time if time.zone or not zone else replace(time, zone=zone) for time in times]
+def _times_beside(text: str, dates: list[DateMention]) -> list[TimeMention]:
+    """The times of `text` outside its dates (`Mar 3 - 10:00 AM`), in the zone that it states for all, if any."""
+    zone, masked = zone_of_all_times(text), text
+    for each in dates:
+        masked = masked[: each.begin] + DATE_MARK * (each.end - each.begin) + masked[each.end :]
+    return [time if time.zone or not zone else replace(time, zone=zone) for time in find_times(masked)]
 
 
 def _is_aside(text: str, position: int) -> bool:
@@ -130,11 +134,13 @@ def _is_aside(text: str, position: int) -> bool:
 def _may_be_meeting(text: str, mention: DateMention, today: date) -> bool:
     """Not refused, not history, and not merely the day on which something is sent: `the agenda follows tomorrow`."""
     clause = piece_at(clauses(text), mention.begin).words
-    is_history = bool(mention.days) and max(mention.days) < today and not arranges(clause)
+    is_past = bool(mention.days) and max(mention.days) < today
+    is_history = is_past and (is_administrative(clause) or not arranges(clause))
     if declines(clause) or is_history:
         return False
     led_by_for = bool(re.search(r"\b(?:for|f\u00fcr|pour)(?: the)?\s$", text[: mention.begin]))
-    return led_by_for or mention.words.lower().startswith("for ") or not is_administrative(clause)
+    led_by_for = led_by_for or mention.words.lower().startswith("for ")
+    return led_by_for or settles_firmly(clause) or not is_administrative(clause)
 
 
 def _any_day_of_week(inbound: str, today: date) -> frozenset[date]:

@@ -50,7 +50,7 @@ class Window:
 
     def holds(self, minutes: frozenset[int], days: frozenset[date]) -> bool:
         """Whether a time may lie in the window, and on a day of it where both name days."""
-        in_time = any(self.opens <= minute <= self.closes for minute in minutes)
+        in_time = any(self.opens <= minute <= self.closes for minute in _daytime(minutes))
         return in_time and (not days or not self.days or bool(days & self.days))
 
 

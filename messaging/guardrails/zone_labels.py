@@ -14,7 +14,8 @@ ZONE_WORDS = rf"(?-i:{_NAMES})"
 _OFFSET = r"(?:UTC|GMT)\s?[+-]\s?\d{1,2}(?::?\d{2})?"
 ZONE_LABEL = re.compile(rf"\s*\(?(?P<zone>{_OFFSET}|(?:{_NAMES})\b|(?<=\d)Z\b)")
 _ALL_TIMES = re.compile(
-    rf"\b(?i:times?)(?: (?i:are|is|shown|given|all|listed))* (?i:in) (?P<zone>{_OFFSET}|(?:{_NAMES})\b)"
+    rf"\b(?i:(?:all times?|times?(?: (?:are|is|shown|given|listed|all))* in)(?: (?:are|is|shown|given|listed|in|the))*)"
+    rf" (?P<zone>{_OFFSET}|(?:{_NAMES})\b)"
 )
 
 _DAY_MINUTES = 1440
