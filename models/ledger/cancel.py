@@ -51,5 +51,5 @@ def cancel_job(job_id: UUID, operator: Operator) -> Cancelled:
         after = {"state": JobState.CANCELLED.value} if moved else None
         record_action(operator, "cancel", str(job_id), result, before={"state": former}, after=after)
     if refusal is not None:
-        raise InvariantRefused(refusal, REFUSALS[refusal])
+        raise InvariantRefused(refusal, f"cancel of job {job_id} refused, {refusal}: {REFUSALS[refusal]}")
     return Cancelled(job_id, actor, client_id)

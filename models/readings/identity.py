@@ -73,7 +73,8 @@ def identify(text: str, among: frozenset[Kind] = frozenset(Kind)) -> Named:
     for kind, is_there in _KEYED:
         if kind in among and is_there(text):
             return Named(kind, text)
-    raise NotFound(f"nothing goes by {text!r}: no {' or '.join(kind.value for kind in Kind if kind in among)}")
+    nothing = "nothing" if len(among) == len(Kind) else f"no {' or '.join(kind for kind in Kind if kind in among)}"
+    raise NotFound(f"{nothing} goes by {text!r}")
 
 
 def uuid_range(text: str) -> tuple[UUID, UUID] | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -17,7 +17,7 @@ from models.readings.letters import LetterRow
 from models.readings.replies import DraftRow, LeadMessageRow
 from models.readings.windows import WindowRow
 from models.readings.wording import moment, plural, span
-from policy.states import EffectState, RunStatus
+from policy.states import DeadReason, EffectState, RunStatus
 from policy.verdicts import RULES, UNCLASSIFIED
 
 #: What the rules mean that no line of the verdicts' table stands for.
@@ -28,6 +28,19 @@ _OTHER_RULES = {
     "age-limit": "the message was older than its max_age",
     "skipped": "a hook said that it is not wanted",
 }
+#: Why a job is dead, in a few words.
+_REASONS = {
+    DeadReason.TERMINAL: "it can never work",
+    DeadReason.EXHAUSTED: "it has spent all it may spend",
+    DeadReason.POISON: "it brought down every worker that ran it",
+    DeadReason.OUTCOME_UNKNOWN: "an effect of it may or may not have happened",
+    DeadReason.EXPIRED: "it was older than its max_age",
+    DeadReason.UNDECODABLE: "its bytes are no message",
+    DeadReason.ACTOR_NOT_FOUND: "no worker knows its actor",
+    DeadReason.REFUSED_BY_LEDGER: "the ledger could not store it",
+}
+#: A letter is written by the statement that closes its attempt, their times a hair apart.
+_SAME_STATEMENT = timedelta(seconds=1)
 _RULES = {rule.id: rule.description for rule in RULES} | _OTHER_RULES
 
 
@@ -65,7 +78,8 @@ def _events(chain: Chain) -> Iterator[Event]:
     yield from map(_effect, chain.effects)
     yield from map(_drafted, chain.drafts)
     yield from map(_child, chain.children)
-    yield from map(_died, chain.letters)
+    for letter in chain.letters:
+        yield _died(letter, chain)
     yield from map(_acted, chain.actions)
 
 
@@ -112,13 +126,17 @@ def _duplicates(job: JobRow) -> Iterator[Event]:
 
 def _released(job: JobRow) -> Iterator[Event]:
     if job.released_at is not None:
-        text = f"release {job.release} into queue {job.queue}"
-        yield Event(job.released_at, "released", text, job.id, {"release": job.release, "queue": job.queue})
+        earlier = "; earlier ones are only counted" if job.release > 1 else ""
+        text = f"release {job.release} into queue {job.queue}{earlier}"
+        facts = {"release": job.release, "queue": job.queue}
+        # A job that is born released has its release time from the same statement, a hair before its own.
+        yield Event(max(job.released_at, job.created_at), "released", text, job.id, facts)
 
 
 def _claimed(attempt: AttemptRow) -> Event:
     waited = f", waited {span(attempt.queue_ms / 1000)}" if attempt.queue_ms is not None else ""
-    text = f"attempt {attempt.attempt} by worker {attempt.worker_id} on {attempt.host}, pid {attempt.pid}{waited}"
+    worker = str(attempt.worker_id)[:8]
+    text = f"attempt {attempt.attempt} by worker {worker} on {attempt.host}, pid {attempt.pid}{waited}"
     facts = {
         "run_key": attempt.run_key,
         "attempt": attempt.attempt,
@@ -197,14 +215,17 @@ def _child(child: JobRow) -> Event:
     return Event(child.created_at, "child", text, parent, facts)
 
 
-def _died(letter: LetterRow) -> Event:
-    text = f"dead letter {letter.id}, reason {letter.reason}, {letter.resolution} now"
+def _died(letter: LetterRow, chain: Chain) -> Event:
+    reason = _REASONS[DeadReason(letter.reason)]
+    text = f"dead letter {letter.id}, {letter.reason}: {reason}; {letter.resolution} now"
     if letter.job_id is None:
         text += f", adopted from {letter.queue}.XQ"
     if letter.error_class and letter.job_id is None:
         text += f": {letter.error_class}: {_first_line(letter.error_message)}"
     facts = {"letter_id": letter.id, "reason": letter.reason, "resolution": letter.resolution}
-    return Event(letter.died_at, "dead", text, letter.job_id, facts)
+    closed = (attempt.finished_at for attempt in chain.attempts if attempt.job_id == letter.job_id)
+    last = max((at for at in closed if at and at - letter.died_at < _SAME_STATEMENT), default=letter.died_at)
+    return Event(max(letter.died_at, last), "dead", text, letter.job_id, facts)
 
 
 def _acted(action: ActionRow) -> Event:

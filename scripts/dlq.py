@@ -1,0 +1,131 @@
+"""`callboard dlq`: dead letters listed and shown, run again or closed for good, one or several by their ids."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+from uuid import UUID
+
+from models.readings.letters import LetterFilter, LetterRow, list_letters
+from models.readings.paging import database_now
+from models.readings.wording import age, moment
+from policy.states import DeadReason, Resolution
+from scripts import letter_verbs
+from scripts.exits import ExitCode
+from scripts.ledger_access import open_ledger
+from scripts.letter_screen import show_letter
+from scripts.listing import add_client_option, add_page_options, add_words_option, show_page, span_of
+from scripts.parsing import Subparsers
+from scripts.screens import Column
+from scripts.several import Outcome, add_operator_options, each, login_name, operator_of, report
+
+
+def add_parser(commands: Subparsers) -> None:
+    """Add `dlq list`, `show`, `requeue` and `discard` to the commands."""
+    verbs = commands.add_parser("dlq", help="dead letters").add_subparsers(metavar="VERB", required=True)
+    _add_list(verbs)
+    _add_show(verbs)
+    requeue = verbs.add_parser("requeue", help="run dead jobs again, where every invariant allows it")
+    requeue.add_argument(
+        "ids", metavar="ID", nargs="+", help="a dead letter's id or its job's, or the beginning of one"
+    )
+    add_operator_options(requeue)
+    requeue.set_defaults(run=run_requeue)
+    discard = verbs.add_parser("discard", help="close dead letters for good")
+    discard.add_argument(
+        "ids", metavar="ID", nargs="+", help="a dead letter's id or its job's, or the beginning of one"
+    )
+    add_operator_options(discard, reason_required=True)
+    discard.set_defaults(run=run_discard)
+
+
+def _add_list(verbs: Subparsers) -> None:
+    listing = verbs.add_parser("list", help="dead letters, the last died first; open ones unless told otherwise")
+    add_client_option(listing)
+    listing.add_argument("--actor", help="of this actor")
+    listing.add_argument("--queue", help="of this queue")
+    add_words_option(listing, "--reason", DeadReason, "reasons")
+    add_words_option(listing, "--resolution", Resolution, "resolutions")
+    listing.add_argument("--all", action="store_true", help="whatever their resolution")
+    listing.add_argument("--error-class", metavar="NAME", help="died of this error")
+    listing.add_argument("--fingerprint", help="with this fingerprint")
+    listing.add_argument("--correlation", metavar="ID", help="of this causal family")
+    add_page_options(listing)
+    listing.set_defaults(run=run_list)
+
+
+def _add_show(verbs: Subparsers) -> None:
+    showing = verbs.add_parser("show", help="one dead letter with its whole story")
+    showing.add_argument("id", metavar="ID", help="a dead letter's id or its job's, or the beginning of one")
+    showing.add_argument("--show-args", action="store_true", help="the message's arguments, too; this is recorded")
+    showing.add_argument("--operator", metavar="NAME", help="who asks for the arguments (default: the login name)")
+    showing.add_argument("--json", action="store_true", help="one object")
+    showing.set_defaults(run=run_show)
+
+
+def run_list(args: argparse.Namespace) -> ExitCode:
+    """Print a page of dead letters."""
+    open_ledger()
+    now = database_now()
+    resolutions = tuple(Resolution) if args.all else tuple(args.resolutions) or (Resolution.OPEN,)
+    wanted = LetterFilter(
+        client_id=args.client_id,
+        actor=args.actor,
+        queue=args.queue,
+        reasons=args.reasons,
+        resolutions=() if len(resolutions) == len(Resolution) else resolutions,
+        error_class=args.error_class,
+        fingerprint=args.fingerprint,
+        correlation_id=args.correlation,
+    )
+    columns: list[Column[LetterRow]] = [
+        Column("LETTER", lambda letter: str(letter.id)),
+        Column("ACTOR", lambda letter: letter.actor or "-", gives_way=True),
+        Column("REASON", lambda letter: letter.reason),
+        Column("DIED", lambda letter: moment(letter.died_at)),
+        Column("AGE", lambda letter: age(letter.died_at, now), right=True),
+        Column("CLIENT", lambda letter: letter.client_id or "-", gives_way=True),
+        Column("ERROR", _error, gives_way=True),
+    ]
+    if resolutions != (Resolution.OPEN,):
+        columns.insert(3, Column("NOW", lambda letter: letter.resolution))
+    return show_page(list_letters(wanted, span_of(args)), columns, as_objects=args.json)
+
+
+def run_show(args: argparse.Namespace) -> ExitCode:
+    """Print a dead letter. Raises NotFound, Ambiguous."""
+    settings = open_ledger()
+    letter = letter_verbs.find(args.id)
+    operator = (args.operator or login_name()) if args.show_args else None
+    show_letter(letter, lease_s=settings.lease_s, shown_to=operator, as_object=args.json)
+    return ExitCode.DONE
+
+
+def run_requeue(args: argparse.Namespace) -> ExitCode:
+    """Requeue letters, each by itself; then their entries in Redis are removed."""
+    settings = open_ledger()
+    if args.dry_run:
+        return _each(args, letter_verbs.would_requeue)
+    operator = operator_of(args)
+    with letter_verbs.dead_queues(settings) as remove:
+        return _each(
+            args, lambda one: letter_verbs.requeue(one, operator, dedupe_s=settings.dedupe_s, remove_entry=remove)
+        )
+
+
+def run_discard(args: argparse.Namespace) -> ExitCode:
+    """Discard letters, each by itself; then their entries in Redis are removed."""
+    settings = open_ledger()
+    operator = operator_of(args)
+    if args.dry_run:
+        return _each(args, lambda one: letter_verbs.would_discard(one, args.reason))
+    with letter_verbs.dead_queues(settings) as remove:
+        return _each(args, lambda one: letter_verbs.discard(one, operator, remove_entry=remove))
+
+
+def _each(args: argparse.Namespace, act: Callable[[UUID], Outcome]) -> ExitCode:
+    return report(each(args.ids, lambda text: letter_verbs.find(text).id, act), as_objects=args.json)
+
+
+def _error(letter: LetterRow) -> str:
+    return ": ".join(part for part in (letter.error_class, letter.error_message) if part) or "-"

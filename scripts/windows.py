@@ -1,0 +1,42 @@
+"""`callboard windows`: dispatch windows and their outcomes."""
+
+from __future__ import annotations
+
+import argparse
+
+from models.readings.paging import database_now
+from models.readings.windows import WindowFilter, WindowRow, list_windows
+from models.readings.wording import age, moment
+from policy.states import WindowStatus
+from scripts.exits import ExitCode
+from scripts.ledger_access import open_ledger
+from scripts.listing import add_page_options, add_words_option, show_page, span_of
+from scripts.parsing import Subparsers
+from scripts.screens import Column
+
+
+def add_parser(commands: Subparsers) -> None:
+    """Add `windows list` to the commands."""
+    verbs = commands.add_parser("windows", help="list dispatch windows").add_subparsers(metavar="VERB", required=True)
+    listing = verbs.add_parser("list", help="dispatch windows, the latest first")
+    add_words_option(listing, "--status", WindowStatus, "statuses")
+    listing.add_argument("--source", help="asked for by this source")
+    add_page_options(listing)
+    listing.set_defaults(run=run_list)
+
+
+def run_list(args: argparse.Namespace) -> ExitCode:
+    """Print a page of windows."""
+    open_ledger()
+    now = database_now()
+    columns: list[Column[WindowRow]] = [
+        Column("WINDOW", lambda window: moment(window.window_start)),
+        Column("S", lambda window: str(window.window_seconds), right=True),
+        Column("AGE", lambda window: age(window.window_start, now), right=True),
+        Column("STATUS", lambda window: window.status),
+        Column("SOURCE", lambda window: window.source, gives_way=True),
+        Column("CORRELATION", lambda window: window.correlation_id, gives_way=True),
+        Column("ERROR", lambda window: window.error_message or "-", gives_way=True),
+    ]
+    page = list_windows(WindowFilter(args.statuses, args.source), span_of(args))
+    return show_page(page, columns, as_objects=args.json)
