@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, TypeAlias
 from uuid import UUID
 
 from policy.errors import NotFound
-from scripts.exits import ExitCode
+from scripts.exits import ExitCode, one_line
 from scripts.parsing import Subparsers
 
 if TYPE_CHECKING:
@@ -67,20 +67,26 @@ def run(args: argparse.Namespace) -> ExitCode:
     settings, warnings = read(os.environ)
     for warning in warnings:
         print(f"callboard: {warning}", file=sys.stderr)
-    say = _silent if args.json else _say
     progress = Progress()
+
+    def say(what: str, text: str) -> None:
+        if not args.json:
+            progress.clear()
+            print(f"{what:<8}  {text}", flush=True)
+
     try:
         mailbox = read_mailbox(args.mailbox or _sample(), progress)
+        progress.clear()
         for skipped in mailbox.skipped:
-            print(f"callboard: skipped {skipped.file}: {skipped.reason}", file=sys.stderr)
-        progress.show("starting servers")
+            print(f"callboard: skipped {skipped.file}: {one_line(skipped.reason)}", file=sys.stderr)
+        progress.show("starting servers", at_once=True)
         with _servers(settings) as (found, stay):
             say("servers", _servers_line(settings, stay))
             played = _play(settings, mailbox, progress, began_s, say)
             mails = None if settings.smtp_url else found.mail_dir
-        return _end(args.json, played, mails, servers_stay=stay)
     finally:
         progress.clear()
+    return _end(args.json, played, mails, servers_stay=stay)
 
 
 @contextmanager
@@ -111,14 +117,14 @@ def _play(settings: Settings, mailbox: Mailbox, progress: Progress, began_s: flo
     setup()
     with _logs_into(home / "log" / "demo.log", settings):
         say("schema", f"{len(migrate())} migrations applied")
-        progress.show("starting workers")
+        progress.show("starting workers", at_once=True)
         with crew(home, scheduler="tick" in COMMANDS) as workers:
             say("workers", _workers_line(settings, home))
             cast = mail_in(mailbox)
             say("mailbox", f"{len(mailbox.mails)} mails ingested twice, {cast.dispatched} jobs dispatched, 2 planted")
             unfinished = watch(cast.lead_message_ids, cast.planted, workers, progress, settings)
             counts = summary(cast.lead_message_ids, cast.planted, cast.before, time.monotonic() - began_s)
-            progress.show("stopping")
+            progress.show("stopping", at_once=True)
             example = cast.example()
     close_connection()
     return Played(counts, unfinished, example)
@@ -205,11 +211,3 @@ def _sample() -> Path:
     if not SAMPLE.is_dir():
         raise NotFound("no sample mailbox beside this installation: name one with --mailbox")
     return SAMPLE
-
-
-def _say(what: str, text: str) -> None:
-    print(f"{what:<8}  {text}", flush=True)
-
-
-def _silent(what: str, text: str) -> None:
-    """With --json standard output holds the one object only."""

@@ -51,7 +51,6 @@ def watch(
 
 
 def _line(outcomes: Outcomes, jobs: JobCounts) -> str:
-    fates = [f"{name} {getattr(outcomes, name)}" for name in ("drafted", "sent", "refused", "held", "dead")]
-    return (
-        f"of {outcomes.received} received: {', '.join(fates)}; {jobs.live} jobs on their way, {jobs.attempts} attempts"
-    )
+    counts = [(getattr(outcomes, name), name) for name in ("drafted", "sent", "refused", "held", "dead")]
+    fates = ", ".join(f"{count} {name}" for count, name in counts if count)
+    return f"{outcomes.received} received: {fates or 'nothing done yet'}; jobs to go: {jobs.live}"

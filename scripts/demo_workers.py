@@ -23,8 +23,9 @@ from servers.processes import Command, start
 #: Worker processes, and threads of each: enough to show that they share the work, few enough for a laptop.
 PROCESSES = 2
 THREADS = 4
-#: A process told to end has this long, in s: what it runs is finished, at worst one SMTP conversation.
-_PATIENCE_S = 25.0
+#: Workers that are told to end finish what they run, in s: at worst one SMTP conversation. Then they are killed.
+_FINISH_S = 20
+_PATIENCE_S = _FINISH_S + 5.0
 #: So many deaths of one process without anything done in between: it cannot work at all.
 _MOST_DEATHS = 5
 _AGAIN_AFTER_S = 0.5
@@ -104,12 +105,11 @@ class Crew:
 
 def crew(home: Path, *, scheduler: bool) -> Crew:
     """The workers (with the metrics endpoint beside them), and the scheduler if there is one."""
-    python = sys.executable
-    workers = [python, "-m", "dramatiq", "actors.broker:setup", "actors.demo"]
-    options = ["--processes", str(PROCESSES), "--threads", str(THREADS), "--worker-shutdown-timeout", "20000"]
-    commands: dict[str, Sequence[str]] = {"workers": [*workers, *options]}
+    callboard = [sys.executable, "-m", "scripts.main"]
+    size = ["--processes", str(PROCESSES), "--threads", str(THREADS), "--shutdown-timeout", str(_FINISH_S)]
+    commands: dict[str, Sequence[str]] = {"workers": [*callboard, "worker", "actors.demo", *size]}
     if scheduler:
-        commands["scheduler"] = [python, "-m", "scripts.main", "tick", "--every", "15", "--source", "demo"]
+        commands["scheduler"] = [*callboard, "tick", "--every", "15", "--source", "demo"]
     return Crew(home, commands)
 
 

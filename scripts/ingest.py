@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import re
 import sys
 from dataclasses import asdict
@@ -15,6 +16,7 @@ from scripts.parsing import Subparsers
 
 if TYPE_CHECKING:
     from actors.inbound import TakenIn
+    from policy.settings import Settings
     from scripts.mailboxes import Mailbox
 
 #: The client of mail that names none; the demo's, too.
@@ -53,6 +55,8 @@ def add_parser(commands: Subparsers) -> None:
 def run(args: argparse.Namespace) -> ExitCode:
     """Read the mailbox, then store and dispatch in one transaction."""
     from actors.broker import setup
+    from middleware import logs
+    from scripts.ledger_access import open_ledger
     from scripts.mailboxes import read_mailbox
     from scripts.progress import Progress
 
@@ -61,8 +65,10 @@ def run(args: argparse.Namespace) -> ExitCode:
         mailbox = read_mailbox(args.path, progress)
         if args.dry_run:
             return _report(args, mailbox, None)
+        settings = open_ledger()
         setup()
-        progress.show(f"storing {len(mailbox.mails)} mails")
+        logs.configure(level=_log_level(settings), format=settings.log_format)
+        progress.show(f"storing {len(mailbox.mails)} mails", at_once=True)
         taken = take_in_mailbox(mailbox, args.client_id, sender=args.sender)
     finally:
         progress.clear()
@@ -79,6 +85,12 @@ def take_in_mailbox(mailbox: Mailbox, client_id: str, *, sender: str | None = No
         store.make_client(client_id, name=client_id, sender_address=sender or f"replies@{_label(client_id)}.example")
         campaign_id = store.make_campaign(client_id, DEFAULT_CAMPAIGN, auto_send=True)
         return take_in(client_id, campaign_id, mailbox.mails)
+
+
+def _log_level(settings: Settings) -> str:
+    """A person at a terminal wants one line in the end, unless a level was asked for."""
+    asked = "CALLBOARD_LOG_LEVEL" in os.environ
+    return settings.log_level if asked or not sys.stderr.isatty() else "WARNING"
 
 
 def _client_id(text: str) -> str:

@@ -20,22 +20,15 @@ class Progress:
         self._shown_s = 0.0
         self._open = False
 
-    def show(self, text: str) -> None:
-        """Replace the line, at most ten times a second."""
+    def show(self, text: str, *, at_once: bool = False) -> None:
+        """Replace the line, at most ten times a second unless it must be `at_once`."""
         now_s = time.monotonic()
-        if not self._on_terminal or now_s - self._shown_s < _EVERY_S:
+        if not self._on_terminal or (now_s - self._shown_s < _EVERY_S and not at_once):
             return
         self._shown_s, self._open = now_s, True
         width = shutil.get_terminal_size().columns
         self._stream.write(f"\r\x1b[K{text[: width - 1]}")
         self._stream.flush()
-
-    def keep(self, text: str) -> None:
-        """Replace the line by one that stays."""
-        if self._on_terminal:
-            self.clear()
-            self._stream.write(f"{text}\n")
-            self._stream.flush()
 
     def clear(self) -> None:
         """Take the line away."""
@@ -43,4 +36,3 @@ class Progress:
             self._open = False
             self._stream.write("\r\x1b[K")
             self._stream.flush()
-        self._shown_s = 0.0
