@@ -10,6 +10,7 @@ from uuid import UUID
 import psycopg2
 import redis
 from dramatiq import Broker, Message
+from dramatiq.errors import BrokerError, DecodeError
 
 from middleware.envelopes import released_copy
 from middleware.logs import event
@@ -28,12 +29,12 @@ def make_ready(broker: Broker, released: Sequence[Released | Wanted], *, bounded
 
     Gives the ids of the jobs whose copy is ready. Raises nothing: what cannot be taken back is swept later.
     """
-    due = [first_release(one) if isinstance(one, Wanted) else one for one in released]
+    due, copies = _copies([first_release(one) if isinstance(one, Wanted) else one for one in released])
     if not due:
         return frozenset()
     try:
-        taken = _push(broker, due, bounded)
-    except (redis.RedisError, OSError) as error:
+        taken = _push(broker, copies, bounded)
+    except (redis.RedisError, OSError, BrokerError) as error:
         event("enqueue_failed", "WARNING", jobs=len(due), error=error)
         taken = [False] * len(due)
     left = [(one.job_id, one.release) for one, ok in zip(due, taken, strict=True) if not ok]
@@ -44,10 +45,22 @@ def make_ready(broker: Broker, released: Sequence[Released | Wanted], *, bounded
     return frozenset(one.job_id for one, ok in zip(due, taken, strict=True) if ok)
 
 
-def _push(broker: Broker, due: Sequence[Released], bounded: bool) -> list[bool]:
-    copies = [released_copy(one) for one in due]
+def _copies(released: Sequence[Released]) -> tuple[list[Released], list[tuple[str, Message[Any]]]]:
+    """The jobs whose envelope can be read, and their copies; any other is named again at each sweep."""
+    due, copies = [], []
+    for one in released:
+        try:
+            copies.append(released_copy(one))
+        except DecodeError as error:
+            event("payload_undecodable", "ERROR", job_id=str(one.job_id), release=one.release, error=error)
+        else:
+            due.append(one)
+    return due, copies
+
+
+def _push(broker: Broker, copies: Sequence[tuple[str, Message[Any]]], bounded: bool) -> list[bool]:
     if isinstance(broker, LedgerRedisBroker):
-        pushes = [Push(one.queue, name, message.encode()) for one, (name, message) in zip(due, copies, strict=True)]
+        pushes = [Push(message.queue_name, name, message.encode()) for name, message in copies]
         return broker.push(pushes, bounded=bounded)
     return [_enqueued(broker, message) for _, message in copies]
 

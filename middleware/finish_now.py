@@ -13,6 +13,7 @@ from middleware.in_hand import Held
 from middleware.logs import event
 from models.faults import is_infrastructure
 from models.ledger.finish import Finish, finish
+from policy.errors import DispatchContended
 
 if TYPE_CHECKING:
     from middleware.worker_process import WorkerProcess
@@ -28,7 +29,7 @@ def finish_waiting(process: WorkerProcess, held: Held, done: Finish) -> None:
         began_s = time.monotonic()
         try:
             finished = finish(held.worker_id, [done], dedupe_s=process.settings.dedupe_s)
-        except psycopg2.Error as error:
+        except (psycopg2.Error, DispatchContended) as error:
             if not is_infrastructure(error):
                 bare = finish_report.without_texts(done)
                 if bare == done:

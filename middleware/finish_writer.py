@@ -26,6 +26,7 @@ from models.faults import is_infrastructure
 from models.job_status import write_statuses
 from models.ledger.dispatch import Wanted
 from models.ledger.finish import Finish, Finished, finish
+from policy.errors import DispatchContended
 
 if TYPE_CHECKING:
     from middleware.worker_process import WorkerProcess
@@ -69,7 +70,7 @@ class FinishWriter(threading.Thread):
             while True:
                 batch = self._take()
                 if batch:
-                    self._write_until_done(batch)
+                    self._write_surely(batch)
                 elif self._owed:
                     self._settle([], [])
                 elif self._ending.is_set():
@@ -87,6 +88,14 @@ class FinishWriter(threading.Thread):
                 batch.append(self._queue.get_nowait())
         return batch
 
+    def _write_surely(self, batch: list[_Item]) -> None:
+        try:
+            self._write_until_done(batch)
+        except Exception as error:  # the writer must outlive its own mistakes: all outcomes go through it
+            event("finish_broke", "ERROR", finishes=len(batch), error=error)
+            # What had not committed is given back by the heartbeat, once it is no longer in hand.
+            self._process.in_hand.remove([held for held, _ in batch])
+
     def _write_until_done(self, batch: list[_Item]) -> None:
         """Repeat while the ledger is away; a finish may be repeated, it knows its own outcome when it meets it."""
         wait_s = _FIRST_WAIT_S
@@ -94,8 +103,8 @@ class FinishWriter(threading.Thread):
             try:
                 self._write(batch)
                 return
-            except psycopg2.Error as error:
-                if not is_infrastructure(error):
+            except (psycopg2.Error, DispatchContended) as error:
+                if not is_infrastructure(error) or isinstance(error, DispatchContended):
                     self._write_apart(batch, error)
                     return
                 event("finish_waits", "WARNING", finishes=len(batch), error=error)
@@ -118,13 +127,20 @@ class FinishWriter(threading.Thread):
         return finished
 
     def _write_apart(self, batch: list[_Item], error: BaseException) -> None:
-        """PostgreSQL refuses a row: halves, until it stands alone; that one is finished with no texts."""
+        """PostgreSQL refuses a row: halves, until it stands alone; that one is finished with no texts.
+
+        One that waits for a key of its follow-ups, in somebody's open transaction, lets the others go first.
+        """
         if len(batch) > 1:
             middle = len(batch) // 2
             self._write_until_done(batch[:middle])
             self._write_until_done(batch[middle:])
             return
         held, done = batch[0]
+        if isinstance(error, DispatchContended):
+            event("finish_waits", "WARNING", finishes=1, error=error)
+            self._queue.put((held, done))
+            return
         event("finish_refused", "ERROR", job_id=str(held.claim.job_id), actor=held.actor, error=error)
         bare = finish_report.without_texts(done)
         if bare == done:

@@ -19,7 +19,9 @@ Hook = Callable[..., Any]
 class QuickHooks(Broker):
     """A broker's `emit_before` and `emit_after` with the same order, errors and log lines as Dramatiq's own."""
 
-    _hooks: dict[str, list[tuple[Middleware, Hook]]]
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        self._hooks: dict[str, list[tuple[Middleware, Hook]]] = {}
+        super().__init__(*args, **kwargs)
 
     def add_middleware(
         self,

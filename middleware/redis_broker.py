@@ -70,7 +70,7 @@ class LedgerRedisBroker(QuickHooks, RedisBroker):
     """The broker that Callboard's workers and dispatchers share: one factory, so that all use the same time-outs."""
 
     def __init__(self, *, client: redis.Redis, middleware: list[Middleware], namespace: str = "dramatiq") -> None:
-        super().__init__(  # type: ignore[no-untyped-call]
+        super().__init__(
             client=client,
             middleware=middleware,
             namespace=namespace,

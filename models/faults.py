@@ -5,7 +5,7 @@ from __future__ import annotations
 import peewee
 import psycopg2
 
-from policy.errors import LedgerUnavailable
+from policy.errors import DispatchContended, LedgerUnavailable
 
 #: SQLSTATE classes: connection, insufficient resources (disk full, too many connections), operator intervention; and
 #: the contention that passes by itself (lock timeout, deadlock, serialisation).
@@ -17,7 +17,7 @@ def is_infrastructure(error: BaseException) -> bool:
     if isinstance(error, peewee.PeeweeException):
         # It wraps the driver's own error.
         error = getattr(error, "orig", None) or error
-    if isinstance(error, LedgerUnavailable):
+    if isinstance(error, (LedgerUnavailable, DispatchContended)):
         return True
     if isinstance(error, psycopg2.InterfaceError):
         return True

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import dramatiq
 import psycopg2.extensions
 
+from middleware.configuration import settings_in_force
 from middleware.redis_broker import LedgerRedisBroker, redis_client
+from middleware.worker_process import WorkerProcess, attach
 from models import database as db
 
 #: A port where nobody listens.
@@ -51,3 +55,12 @@ def counted_statements() -> Iterator[list[str]]:
     finally:
         connection.cursor_factory = None
         sent += [one for one in _counted if not one.startswith("PREPARE")]
+
+
+def worker_process(broker: dramatiq.Broker, **changes: object) -> WorkerProcess:
+    """A worker process of that broker with none of its threads running; settings by name, over the environment's."""
+    settings = dataclasses.replace(settings_in_force(), **changes)  # type: ignore[arg-type]  # the caller knows
+    folder = Path(settings.home) / "run"
+    process = WorkerProcess(broker, settings, queues=["default"], threads=4, slots_folder=folder)
+    attach(broker, process)
+    return process
