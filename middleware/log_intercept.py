@@ -50,7 +50,14 @@ def _dropped(_: tuple[Any, ...]) -> None:
 def _ack_retried(args: tuple[Any, ...]) -> Rewritten:
     message, error, _ = args
     fields = log_lines.error_fields(error, with_frames=False)
-    return Rewritten("ack_retried", {"job_id": message.message_id, **fields})
+    return Rewritten("ack_retried", {**_ids(message), **fields})
+
+
+def _ids(message: Any) -> dict[str, object]:
+    """What a line outside any scope says of a message: Dramatiq writes these before the hooks, or after them."""
+    ids: dict[str, object] = {"job_id": message.message_id}
+    correlation_id = message.options.get("correlation_id")
+    return {**ids, "correlation_id": correlation_id} if correlation_id else ids
 
 
 def _hook_failed(args: tuple[Any, ...]) -> Rewritten:
@@ -74,14 +81,14 @@ _ACK_FAILED = (
 REWRITES: dict[str, Rewrite] = {
     "Message %s was skipped.": _dropped,
     "Received args=%r kwargs=%r.": _dropped,
-    "Received message %s with id %r.": lambda args: Rewritten("message_received", {"job_id": args[1]}),
+    "Received message %s with id %r.": lambda args: Rewritten("message_received", _ids(args[0])),
     "Rate limit exceeded in message %s: %s.": lambda _: Rewritten("rate_limit_exceeded", {}),
     "Failed to process message %s with expected exception %s.": lambda args: Rewritten(
         "actor_raised_expected", {"error_class": args[1]}
     ),
     "Failed to process message %s with unhandled exception.": lambda _: Rewritten("actor_raised", {}, quotable=False),
     _ACK_RETRIED: _ack_retried,
-    _ACK_FAILED: lambda args: Rewritten("ack_failed", {"job_id": args[0].message_id}),
+    _ACK_FAILED: lambda args: Rewritten("ack_failed", _ids(args[0])),
     "Unexpected failure in %s of %r.": _hook_failed,
 }
 
