@@ -78,6 +78,10 @@ class Stage:
         workers = self.run(argv, settings)
         return workers.ready(processes) if ready else workers
 
+    def command(self, *words: str, settings: Mapping[str, object] = MappingProxyType({})) -> Workers:
+        """`callboard <words>`, in the folder and with this stage's environment."""
+        return self.run(["-m", "scripts.main", *words], settings)
+
     def run(self, argv: Sequence[str], settings: Mapping[str, object] = MappingProxyType({})) -> Workers:
         """Any Python command line, in the folder and with this stage's environment."""
         environ = self.environ | {f"CALLBOARD_{name}": str(value) for name, value in settings.items()}

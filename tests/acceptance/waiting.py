@@ -15,7 +15,7 @@ PAUSE_S: Final = 0.02
 Found = TypeVar("Found")
 
 
-def until(look: Callable[[], Found], what: str, within_s: float = DEADLINE_S) -> Found:
+def until(look: Callable[[], Found | None], what: str, within_s: float = DEADLINE_S) -> Found:
     """The first truthy answer of `look`. Raises AssertionError naming `what` and the last answer at the deadline."""
     deadline_s = time.monotonic() + within_s
     pause = threading.Event()

@@ -217,7 +217,7 @@ def double(number: int) -> int:
     return 2 * number
 
 
-@dramatiq.actor(max_retries=3, min_backoff=20, max_backoff=40)
+@dramatiq.actor(max_retries=3, min_backoff=20, max_backoff=40, on_success="hear")
 def lead(secret: str) -> None:
     """The head of a family: fails once, then has an effect and children of every kind."""
     if note("led", "tried") == 1:
@@ -232,6 +232,18 @@ def lead(secret: str) -> None:
 @dramatiq.actor
 def follow(secret: str, how: str) -> None:
     note("followed", how)
+
+
+@dramatiq.actor
+def hear(message: dict[str, Any], result: Any) -> None:
+    note("heard", message["message_id"])
+
+
+@dramatiq.actor(notify_shutdown=True)
+def endure(name: str) -> None:
+    """Runs until it is told of the worker's end; the second time it is done at once."""
+    if note("enduring", name) == 1:
+        wait_at("never")
 
 
 @dramatiq.actor
