@@ -143,6 +143,22 @@ def test_sigterm_finishes_what_runs_gives_back_the_rest_and_leaves_nothing_behin
     assert successor.stop() == 0
 
 
+def test_actor_told_of_the_stop_is_done_by_the_next_worker_and_nothing_is_spent(stage: Stage, play: ModuleType) -> None:
+    first = stage.start("repertoire")
+    job = dispatch(play.endure, "shutdown")
+    until(lambda: stage.trace("enduring"), "the run")
+
+    code = first.stop()
+    between = stage.job(job.job_id, "state, attempts_spent")
+    stage.start("repertoire").ready()
+    stage.await_state(job.job_id, "succeeded")
+
+    assert code == 0
+    assert between == ("pending", 0)
+    assert stage.attempts(job.job_id, "status, rule") == [("RESCHEDULED", "shutdown"), ("SUCCEEDED", None)]
+    stage.end_all()
+
+
 def test_idle_worker_stops_at_once_with_nothing_left_in_redis(stage: Stage, play: ModuleType) -> None:
     idle = stage.start("repertoire", processes=2)
 
