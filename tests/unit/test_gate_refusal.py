@@ -1,0 +1,89 @@
+"""The gate's conditions as a table: each reason code by the one fact that calls for it, and their order."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime, timezone
+from typing import Any
+from uuid import UUID
+
+import pytest
+
+from messaging.gate import DraftFacts, LeadFacts, Trigger, refusal
+
+LEAD, OTHER_LEAD = UUID(int=1), UUID(int=2)
+JOB, OTHER_JOB = UUID(int=11), UUID(int=12)
+AT = datetime(2026, 3, 2, 10, 0, tzinfo=timezone.utc)
+
+TRIGGER = Trigger(LEAD, "Could you tell me more?", AT)
+DRAFT = DraftFacts(
+    lead_id=LEAD,
+    status="pending",
+    sending_job_id=None,
+    content="Thank you for your message.",
+    drafted_at=AT,
+    trigger=TRIGGER,
+    newer_inbound=False,
+    outbound_after_trigger=False,
+)
+SENDER = LeadFacts(auto_sends=True, client_paused=False, opted_out=False, timezone="Europe/Berlin", scheduling_links=())
+
+#: What the draft or the sender has instead, and the code that it calls for.
+REFUSED: list[tuple[str, dict[str, Any], dict[str, Any]]] = [
+    ("draft_lead_mismatch", {"lead_id": OTHER_LEAD}, {}),
+    ("draft_lead_mismatch", {"trigger": replace(TRIGGER, lead_id=OTHER_LEAD)}, {}),
+    ("draft_status_sending", {"status": "sending", "sending_job_id": OTHER_JOB}, {}),
+    ("draft_status_sent", {"status": "sent", "sending_job_id": JOB}, {}),
+    ("draft_status_refused", {"status": "refused"}, {}),
+    ("draft_status_held", {"status": "held", "sending_job_id": JOB}, {}),
+    ("draft_status_failed", {"status": "failed"}, {}),
+    ("trigger_message_not_found", {"trigger": None}, {}),
+    ("newer_inbound_exists", {"newer_inbound": True}, {}),
+    ("outbound_after_trigger", {"outbound_after_trigger": True}, {}),
+    ("no_campaign", {}, {"auto_sends": None}),
+    ("campaign_not_auto_send", {}, {"auto_sends": False}),
+    ("client_paused", {}, {"client_paused": True}),
+    ("lead_opted_out", {}, {"opted_out": True}),
+    ("empty_draft", {"content": " \n\t"}, {}),
+    ("fabricated_link", {"content": "Book here: https://calendly.com/somebody/30min"}, {}),
+    # Two at once: the earlier condition gives the reason.
+    ("newer_inbound_exists", {"newer_inbound": True, "outbound_after_trigger": True}, {"client_paused": True}),
+    ("draft_status_sent", {"status": "sent", "newer_inbound": True}, {}),
+    ("client_paused", {"content": ""}, {"client_paused": True, "opted_out": True}),
+]
+
+
+@pytest.mark.parametrize(
+    ("reason", "draft", "sender"), REFUSED, ids=[f"{number}-{row[0]}" for number, row in enumerate(REFUSED)]
+)
+def test_each_condition_that_does_not_hold_gives_its_reason_code(
+    reason: str, draft: dict[str, Any], sender: dict[str, Any]
+) -> None:
+    found, lead = replace(DRAFT, **draft), replace(SENDER, **sender)
+
+    answer = refusal(found, lead, LEAD, JOB)
+
+    assert answer == reason
+
+
+def test_a_draft_that_is_not_there_is_refused_by_name() -> None:
+    answer = refusal(None, SENDER, LEAD, JOB)
+
+    assert answer == "draft_not_found"
+
+
+@pytest.mark.parametrize(
+    "draft", [DRAFT, replace(DRAFT, status="sending", sending_job_id=JOB)], ids=["pending", "sending-by-this-job"]
+)
+def test_a_draft_whose_conditions_all_hold_goes_out(draft: DraftFacts) -> None:
+    answer = refusal(draft, SENDER, LEAD, JOB)
+
+    assert answer is None
+
+
+def test_a_link_of_the_client_is_no_fabrication() -> None:
+    link = "https://calendly.com/somebody/30min"
+
+    answer = refusal(replace(DRAFT, content=f"Book here: {link}"), replace(SENDER, scheduling_links=(link,)), LEAD, JOB)
+
+    assert answer is None

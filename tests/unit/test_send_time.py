@@ -1,0 +1,64 @@
+"""When a reply goes out: drawn from the id, within the range, never in the past."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta, timezone
+from uuid import UUID
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from messaging.send_time import FLOOR_S, drawn_delay_s, send_at, zone_named
+
+SENT = datetime(2026, 3, 2, 10, 0, tzinfo=timezone.utc)
+
+
+@given(st.uuids(), st.integers(0, 10_000), st.integers(0, 10_000))
+def test_the_delay_lies_within_its_range_and_is_the_same_for_the_same_id(
+    lead_message_id: UUID, least_s: int, width_s: int
+) -> None:
+    drawn = drawn_delay_s(lead_message_id, least_s, least_s + width_s)
+
+    assert least_s <= drawn <= least_s + width_s
+    assert drawn == drawn_delay_s(UUID(str(lead_message_id)), least_s, least_s + width_s)
+
+
+def test_the_delays_of_many_ids_reach_both_ends_of_the_range() -> None:
+    drawn = {drawn_delay_s(UUID(int=number), 10, 14) for number in range(200)}
+
+    assert drawn == {10, 11, 12, 13, 14}
+
+
+def test_a_range_of_nothing_sends_at_once() -> None:
+    at = send_at(UUID(int=1), SENT, SENT + timedelta(days=1), 0, 0)
+
+    assert at is None
+
+
+def test_the_delay_counts_from_when_the_lead_wrote() -> None:
+    at = send_at(UUID(int=1), SENT, SENT + timedelta(seconds=10), 60, 60)
+
+    assert at == SENT + timedelta(seconds=60)
+
+
+@pytest.mark.parametrize("late_s", [60, 61, 86_400])
+def test_a_time_that_has_passed_becomes_half_a_minute_from_now(late_s: int) -> None:
+    now = SENT + timedelta(seconds=late_s)
+
+    at = send_at(UUID(int=1), SENT, now, 60, 60)
+
+    assert at == now + timedelta(seconds=FLOOR_S)
+
+
+@pytest.mark.parametrize("name", ["", "Nowhere/Atlantis", "../etc/passwd", "Europe/Berlin\x00"])
+def test_a_zone_that_there_is_not_is_utc(name: str) -> None:
+    zone = zone_named(name)
+
+    assert SENT.astimezone(zone).utcoffset() == timedelta(0)
+
+
+def test_a_zone_is_found_by_its_name() -> None:
+    zone = zone_named("Europe/Berlin")
+
+    assert SENT.astimezone(zone).utcoffset() == timedelta(hours=1)
