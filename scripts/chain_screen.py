@@ -101,9 +101,16 @@ def _prospects(chain: Chain, width: int) -> Iterator[str]:
     over = Counter(job.state for job in chain.jobs if job not in told)
     if over:
         counts = ", ".join(f"{count} {state}" for state, count in over.items())
-        yield f"now:  {'the others' if told else 'all'} are over: {counts}"
+        yield from _sentence("now:  ", f"{'the others' if told else 'all'} are over: {counts}{_replies(chain)}", width)
     if not told:
         yield "next: Nothing."
+
+
+def _replies(chain: Chain) -> str:
+    """What became of the drafts: a job that succeeded may have found that nothing is to be sent."""
+    told = [f"draft {draft.status}" + (f", {draft.refusal}" if draft.refusal else "") for draft in chain.drafts]
+    never = [f"never answered, {message.never_answer}" for message in chain.lead_messages if message.never_answer]
+    return "".join(f"; {one}" for one in [*told, *never])
 
 
 def _without_job(chain: Chain, width: int) -> Iterator[str]:
