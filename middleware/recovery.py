@@ -20,19 +20,25 @@ if TYPE_CHECKING:
 _OWN_HOST_FIRST_S = 3.0
 
 
-def recover(process: WorkerProcess) -> None:
-    """One pass: losses are declared only after our own beats had no gap for a whole lease (DESIGN §6, Lose)."""
+def recover(process: WorkerProcess) -> int:
+    """One pass: losses are declared only after our own beats had no gap for a whole lease (DESIGN §6, Lose).
+
+    Gives how many jobs came back.
+    """
     if process.may_declare_losses():
         for lost in workers.declare_lost(process.settings.lease_s):
             event("worker_lost", "WARNING", worker_id=str(lost.id), host=lost.host, silent_s=round(lost.silent_s, 1))
             process.losses_s[lost.id] = lost.silent_s
+    count = 0
     for worker_id, host, declared_s in workers.lost_workers_with_jobs():
         ours = host == process.holder.host
         if ours or declared_s > _OWN_HOST_FIRST_S:
-            _recover_worker(process, worker_id, process.slots_folder if ours else None, declared_s)
+            count += _recover_worker(process, worker_id, process.slots_folder if ours else None, declared_s)
+    return count
 
 
-def _recover_worker(process: WorkerProcess, worker_id: UUID, folder: Path | None, declared_s: float) -> None:
+def _recover_worker(process: WorkerProcess, worker_id: UUID, folder: Path | None, declared_s: float) -> int:
+    count = 0
     held = [HeldJob(*row) for row in workers.held_by(worker_id)]
     verdict = blame(held, read_started(folder, worker_id) if folder else None)
     while recovered := workers.recover_jobs(
@@ -41,9 +47,11 @@ def _recover_worker(process: WorkerProcess, worker_id: UUID, folder: Path | None
         suspects=verdict.suspects,
         max_crashes=process.settings.max_crashes,
     ):
+        count += len(recovered)
         _report(process, worker_id, recovered, verdict, declared_s)
     if folder:
         drop_started(folder, worker_id)
+    return count
 
 
 def _report(

@@ -13,21 +13,14 @@ import psycopg2
 import redis
 
 from middleware import recovery, sweep
-from middleware.copies import make_ready
 from middleware.logs import event
 from middleware.redis_broker import LedgerRedisBroker
+from middleware.releases import release_waiting
 from models.database import close_connection
-from models.ledger.release import queues_with_due_jobs, release_due
 
 if TYPE_CHECKING:
     from middleware.worker_process import WorkerProcess
 
-#: Due jobs released in one statement at most.
-_LARGEST_RELEASE = 256
-#: Releases of one queue in one pass at most, so that no queue keeps the others waiting.
-_ROUNDS = 16
-#: On a broker that is not ours nobody can say how full it is: so many releases a pass.
-_FOREIGN_ROOM = 64
 #: A claim that no thread has started for so long, in s, goes back.
 UNSTARTED_S = 5.0
 #: Seconds between sweeps, and between forced maintenances of Dramatiq's own redelivery.
@@ -85,20 +78,7 @@ class Relay(threading.Thread):
         recovery.recover(self._process)
 
     def _release(self) -> None:
-        for queue in queues_with_due_jobs(self._process.served_queues()):
-            for _ in range(_ROUNDS):
-                room = min(self._room(queue), _LARGEST_RELEASE)
-                released = release_due(queue, room) if room > 0 else []
-                make_ready(self._process.broker, released, bounded=False)
-                if len(released) < room or not released:
-                    break
-
-    def _room(self, queue: str) -> int:
-        broker = self._process.broker
-        if not isinstance(broker, LedgerRedisBroker):
-            return _FOREIGN_ROOM
-        broker.set_ready_bound(queue, self._process.ready_bound(), ttl_s=60)
-        return broker.ready_room(queue)
+        release_waiting(self._process)
 
     def _sweep(self) -> None:
         broker = self._process.broker

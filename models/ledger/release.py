@@ -39,9 +39,12 @@ def queues_with_due_jobs(queues: Sequence[str]) -> list[str]:
     return [row[0] for row in run("queues_due", (list(queues),))]
 
 
-def release_due(queue: str, room: int) -> list[Released]:
-    """Release at most `room` due jobs of `queue`, in turn between its clients."""
-    return [Released(row[0], row[1], row[2], bytes(row[3])) for row in run("release_due", (queue, room))]
+def release_due(queue: str, room: int, *, client_max: int | None = None) -> list[Released]:
+    """Release at most `room` due jobs of `queue`, in turn between its clients.
+
+    No client gets more than `client_max` released and running jobs (None: no cap); jobs of nobody have none.
+    """
+    return [Released(row[0], row[1], row[2], bytes(row[3])) for row in run("release_due", (queue, room, client_max))]
 
 
 def take_back(releases: Sequence[tuple[UUID, int]]) -> frozenset[UUID]:

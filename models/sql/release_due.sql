@@ -1,4 +1,5 @@
--- Choose due jobs of one queue in turn between clients and release them. $1 queue, $2 room.
+-- Choose due jobs of one queue in turn between clients and release them. $1 queue, $2 room, $3 jobs that one client may
+-- have released or running (null: any number; counted over all queues and no further than that).
 WITH RECURSIVE client (name) AS (
   (SELECT coalesce(client_id, '') FROM background_job
    WHERE state = 'pending' AND queue = $1 ORDER BY coalesce(client_id, '') LIMIT 1)
@@ -10,9 +11,16 @@ WITH RECURSIVE client (name) AS (
 due AS (
   SELECT waiting.id, waiting.run_at, row_number() OVER (PARTITION BY client.name ORDER BY waiting.run_at) AS turn
   FROM client CROSS JOIN LATERAL (
+    SELECT CASE WHEN client.name = '' OR $3::int IS NULL THEN $2::int
+                ELSE least($2::int, $3::int - (
+                  SELECT count(*) FROM (
+                    SELECT FROM background_job AS held
+                    WHERE held.client_id = client.name AND held.state IN ('queued', 'running') LIMIT $3::int) AS in_flight))
+           END AS jobs) AS share
+  CROSS JOIN LATERAL (
     SELECT job.id, job.run_at FROM background_job AS job
     WHERE job.state = 'pending' AND job.queue = $1 AND coalesce(job.client_id, '') = client.name AND job.run_at <= now()
-    ORDER BY job.run_at LIMIT $2) AS waiting
+    ORDER BY job.run_at LIMIT greatest(share.jobs, 0)) AS waiting
   WHERE client.name IS NOT NULL),
 chosen AS MATERIALIZED (SELECT id FROM due ORDER BY turn, run_at LIMIT $2),
 locked AS MATERIALIZED (

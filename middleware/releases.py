@@ -1,0 +1,46 @@
+"""One round of releases: what is due goes to the broker, as far as its ready lists and the clients' caps have room.
+
+The relay's step, and that of the function that a tick dispatches. It must not know threads or time.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from middleware.copies import make_ready
+from middleware.redis_broker import LedgerRedisBroker
+from models.ledger.release import queues_with_due_jobs, release_due
+
+if TYPE_CHECKING:
+    from middleware.worker_process import WorkerProcess
+
+#: Due jobs released in one statement at most.
+_LARGEST_RELEASE = 256
+#: Releases of one queue in one round at most, so that no queue keeps the others waiting.
+_ROUNDS = 16
+#: On a broker that is not ours nobody can say how full it is: so many releases a round.
+_FOREIGN_ROOM = 64
+
+
+def release_waiting(process: WorkerProcess) -> int:
+    """Release due jobs of every queue that this process serves, in turn between clients; gives how many copies went.
+
+    Raises redis.RedisError where nobody can say how full the lists are, and psycopg2.Error: the next round goes on.
+    """
+    count = 0
+    for queue in queues_with_due_jobs(process.served_queues()):
+        for _ in range(_ROUNDS):
+            room = min(_room(process, queue), _LARGEST_RELEASE)
+            released = release_due(queue, room, client_max=process.settings.client_running_max) if room > 0 else []
+            count += len(make_ready(process.broker, released, bounded=False))
+            if len(released) < room or not released:
+                break
+    return count
+
+
+def _room(process: WorkerProcess, queue: str) -> int:
+    broker = process.broker
+    if not isinstance(broker, LedgerRedisBroker):
+        return _FOREIGN_ROOM
+    broker.set_ready_bound(queue, process.ready_bound(), ttl_s=60)
+    return broker.ready_room(queue)
