@@ -33,6 +33,7 @@ class Settings:
     status_ttl_s: int = 86_400
     retention_days: int = 30
     client_running_max: int = 64
+    process_running_max: int = 2
     cron_secret: str | None = None
     smtp_url: str | None = None
     llm_base_url: str | None = None
@@ -111,6 +112,14 @@ SETTINGS: tuple[Setting, ...] = (
         1,
         1_000_000,
         "Jobs of one client released or running at the same time.",
+    ),
+    whole(
+        "PROCESS_RUNNING_MAX",
+        "process_running_max",
+        "",
+        1,
+        16,
+        "Jobs of process_background_jobs that work at the same time.",
     ),
     text("CRON_SECRET", "cron_secret", "What a caller of the schedule over HTTP must show.", secret=True),
     url(
