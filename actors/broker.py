@@ -12,7 +12,13 @@ from middleware.configuration import redis_url, settings_in_force
 from middleware.redis_broker import LedgerRedisBroker, redis_client
 
 #: One module a family of actors; they bind to the global broker when they are imported.
-FAMILIES: tuple[str, ...] = ("actors.inbound", "actors.auto_send")
+FAMILIES: tuple[str, ...] = (
+    "actors.inbound",
+    "actors.auto_send",
+    "actors.scoring",
+    "actors.conversations",
+    "actors.background",
+)
 
 _lock = threading.Lock()
 _broker: LedgerRedisBroker | None = None
