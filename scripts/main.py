@@ -32,6 +32,7 @@ COMMANDS: Final[dict[str, str]] = {
     "migrate": "bring the schema to head",
     "config": "the settings in force, secrets masked",
     "worker": "run jobs",
+    "tick": "have the current dispatch window dispatched",
     "runs": "list and show attempts",
     "jobs": "list, show and cancel jobs",
     "windows": "list dispatch windows",
@@ -39,6 +40,8 @@ COMMANDS: Final[dict[str, str]] = {
     "explain": "the causal chain behind an id",
     "dlq": "dead letters: list, show, requeue, discard",
     "actions": "list what operators did",
+    "check": "which invariant does not hold",
+    "prune": "remove what is finished and old",
     "bench": "measure Callboard against its peers",
 }
 
