@@ -13,6 +13,7 @@ from datetime import datetime, timedelta
 from typing import Any, Protocol, TypeVar
 
 import psycopg2
+from peewee import PeeweeException
 
 from middleware import metrics
 from middleware.envelopes import json_text
@@ -102,7 +103,7 @@ class _Attempt:
         found = self._ask(lambda: ledger.read(self.key, job_id=claim.job_id, claim_fence=claim.fence))
         step = next_step(self._facts(found), has_lookup=self.lookup is not None)
         if found is None or step is Step.CALL:
-            return self._intend_and_call(found)
+            return self._intend_and_call(found, repeats=found is not None and found.state is EffectState.INTENDED)
         if step is Step.REPLAY:
             return Done(found.result, replayed=True)
         if step is Step.WAIT:
@@ -126,12 +127,13 @@ class _Attempt:
         if isinstance(answer, NotFound):
             # A call cut off may still be on its way: for as long as it could, "not found" proves nothing.
             if found.intent_age_s > self._quiet_s():
-                return self._intend_and_call(found)
+                return self._intend_and_call(found, repeats=False)
             wait_s = self._quiet_s() - found.intent_age_s
             raise Reschedule("too early to be sure that it did not happen", run_at=self._later(wait_s))
         return self._hold(found, "the other side cannot say either")
 
-    def _intend_and_call(self, found: ledger.Effect | None) -> Done | Refused:
+    def _intend_and_call(self, found: ledger.Effect | None, *, repeats: bool) -> Done | Refused:
+        """`repeats`: an earlier call may have happened; then neither a guard nor a refusal says that none did."""
         self._await_lease()
         claim = self.held.claim
         intent = ledger.Intent(
@@ -142,43 +144,50 @@ class _Attempt:
             claim.fence,
             self.held.worker_id,
             self.idempotent_for_s,
+            repeats,
         )
         answer = self._ask(lambda: ledger.intend(intent, seen=found, guard=self.guard))
         if isinstance(answer, ledger.IntentOvertaken):
             raise Reschedule("the effect was moved meanwhile", run_at=self._later(_ASK_AGAIN_S))
+        if isinstance(answer, ledger.IntentRefused) and repeats:
+            metrics.effect_settled(self.kind, EffectState.UNKNOWN.value)
+            raise OutcomeUnknown(
+                f"effect {self.key}: it may have happened, and now {answer.reason} forbids to repeat it"
+            )
         if isinstance(answer, ledger.IntentRefused):
             metrics.effect_settled(self.kind, EffectState.REFUSED.value)
             metrics.guardrail_refused(answer.reason)
             event("effect_refused", effect_key=self.key, kind=self.kind, reason=answer.reason)
             return Refused(answer.reason)
         metrics.effect_settled(self.kind, EffectState.INTENDED.value)
-        return self._make_call(answer.intent)
+        return self._make_call(answer.intent, repeats)
 
     def _ask(self, statement: Callable[[], _Answer]) -> _Answer:
         """A statement before the call. While the ledger is away the job waits: the outage is no fault of its own."""
         try:
             return statement()
-        except psycopg2.Error as error:
+        except (psycopg2.Error, PeeweeException) as error:
             if not is_infrastructure(error):
                 raise
             raise Reschedule("the ledger is away", run_at=self._later(_ASK_AGAIN_S)) from error
 
-    def _make_call(self, intent: int) -> Done:
+    def _make_call(self, intent: int, repeats: bool) -> Done:
         if not self.process.may_act(self.held.worker_id):
-            # Nothing was sent yet, and we can say so: the next holder may intend it anew.
-            self._settle(EffectState.FAILED, intent, None)
+            if not repeats:
+                # Nothing was sent yet, and we can say so: the next holder may intend it anew.
+                self._settle(EffectState.FAILED, intent, None)
             raise StaleClaim("the lease ran out between the intent and the call")
         try:
             result = self.call(self.key)
         except BaseException as error:
-            self._failed(intent, error)
+            self._failed(intent, error, repeats)
             raise
         self._settle(EffectState.CONFIRMED, intent, result)
         return Done(result, replayed=False)
 
-    def _failed(self, intent: int, error: BaseException) -> None:
+    def _failed(self, intent: int, error: BaseException, repeats: bool) -> None:
         """The call raised: FAILED where that proves that nothing happened, else only the other side can tell."""
-        if definitely_refused(error):
+        if definitely_refused(error) and not repeats:
             self._settle(EffectState.FAILED, intent, None)
         elif self.lookup is not None or self.idempotent_for_s is not None:
             # The intent stays open: the next attempt asks the other side, or repeats under the same key.
@@ -204,6 +213,11 @@ class _Attempt:
                 before = ledger.settle(self.key, intent, state, text)
                 break
             except psycopg2.Error as error:
+                if not is_infrastructure(error) and text is not None:
+                    # The fact matters more than the result that the ledger refuses.
+                    event("effect_result_refused", "ERROR", effect_key=self.key, error=error)
+                    text = None
+                    continue
                 if not is_infrastructure(error) or time.monotonic() > deadline_s:
                     event("effect_unrecorded", "ERROR", effect_key=self.key, state=state.value, error=error)
                     return False

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,9 +13,13 @@ import dramatiq
 import psycopg2.extensions
 
 from middleware.configuration import settings_in_force
+from middleware.in_hand import Held, current_held
 from middleware.redis_broker import LedgerRedisBroker, redis_client
-from middleware.worker_process import WorkerProcess, attach
+from middleware.worker_process import WorkerProcess, attach, current_process
 from models import database as db
+from models.ledger import workers
+from models.ledger.dispatch import Wanted
+from tests.ledger_cases import claimed
 
 #: A port where nobody listens.
 NO_REDIS = "redis://127.0.0.1:1/0"
@@ -64,3 +69,30 @@ def worker_process(broker: dramatiq.Broker, **changes: object) -> WorkerProcess:
     process = WorkerProcess(broker, settings, queues=["default"], threads=4, slots_folder=folder)
     attach(broker, process)
     return process
+
+
+def acting_process(broker: dramatiq.Broker, **changes: object) -> WorkerProcess:
+    """A worker process that has registered and beaten just now."""
+    process = worker_process(broker, **changes)
+    workers.register(process.holder, ["default"], 4)
+    process.beaten(time.monotonic())
+    return process
+
+
+def held_by_process(process: WorkerProcess, job: Wanted | None = None, release: int = 1) -> Held:
+    """A claim on `job` (by default: on a new one), in that process's hand."""
+    claim = claimed(process.holder, job, release)
+    held = Held(claim, process.holder.id, "actor", "default")
+    process.in_hand.add([held])
+    return held
+
+
+@contextmanager
+def acting(process: WorkerProcess, held: Held) -> Iterator[Held]:
+    """As inside the actor of that claim: `once` opens effects under it."""
+    tokens = current_held.set(held), current_process.set(process)
+    try:
+        yield held
+    finally:
+        current_held.reset(tokens[0])
+        current_process.reset(tokens[1])

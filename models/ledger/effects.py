@@ -41,6 +41,8 @@ class Intent:
     claim_fence: int
     worker_id: UUID
     idempotent_for_s: float | None
+    #: It repeats a call that may have happened already: a refusal leaves the outcome unknown.
+    repeats: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +54,7 @@ class IntentTaken:
 
 @dataclass(frozen=True, slots=True)
 class IntentRefused:
-    """The guard forbade it; the refusal is committed."""
+    """The guard forbade it; that is committed: as REFUSED, or as UNKNOWN where the intent only repeats a call."""
 
     reason: str
 
@@ -92,7 +94,10 @@ def intend(
         if not alive:
             raise StaleClaim
         refusal = guard() if guard is not None else None
-        number = _write_intent(intent, seen, refusal)
+        if refusal is not None and seen is not None and intent.repeats:
+            number = _hold(seen)
+        else:
+            number = _write_intent(intent, seen, refusal)
     if number is None:
         return IntentOvertaken()
     return IntentTaken(number) if refusal is None else IntentRefused(refusal)
@@ -117,6 +122,16 @@ def settle(key: str, intent: int, state: EffectState, result: str | None) -> Eff
         (key, intent, before, state.value, _capped(result), _reference(result)),
     )
     return EffectState(rows[0][0]) if rows else None
+
+
+def _hold(seen: Effect) -> int | None:
+    """UNKNOWN under the intent that may have happened, so that its confirmation is still taken."""
+    rows = query(
+        "UPDATE side_effect SET state = 'UNKNOWN', settled_at = clock_timestamp()"
+        " WHERE effect_key = %s AND state = 'INTENDED' AND intents = %s RETURNING intents",
+        (seen.key, seen.intent),
+    )
+    return int(rows[0][0]) if rows else None
 
 
 def _write_intent(intent: Intent, seen: Effect | None, refusal: str | None) -> int | None:
