@@ -1,4 +1,4 @@
-"""What a benchmark prints: the machine, the versions, and results with their ratio to a peer."""
+"""What a benchmark says: the machine, the versions, and results with their ratio to a peer; as text and as JSON."""
 
 from __future__ import annotations
 
@@ -6,8 +6,9 @@ import json
 import os
 import platform
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 from statistics import median
 from typing import Any
 
@@ -28,45 +29,67 @@ class Result:
     high: float
 
 
-def results(rounds: Mapping[str, Sequence[float]], unit: str, *, ratio_to: str) -> list[Result]:
-    """Medians and ranges by name. The ratio is the median of the rounds' own ratios: a noisy minute hits both sides."""
-    peer = rounds[ratio_to]
-    found = []
-    for name, values in rounds.items():
-        ratio = None if name == ratio_to else median(mine / other for mine, other in zip(values, peer, strict=True))
-        found.append(
-            Result(name, median(values), unit, None if ratio is None else ratio_to, ratio, min(values), max(values))
-        )
-    return found
+@dataclass(slots=True)
+class Report:
+    """All that one benchmark found. `notes` say what the numbers alone do not: settings, sizes, what was left out."""
+
+    benchmark: str
+    rounds: int
+    results: list[Result] = field(default_factory=list)
+    versions: dict[str, str] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
 
 
-def document(found: Sequence[Result], rounds: int) -> dict[str, Any]:
+def compared(rounds: Mapping[str, Sequence[float]], unit: str, *, ratio_to: str | None) -> list[Result]:
+    """Medians and ranges by name. The ratio is the median of the rounds' own ratios: a noisy minute hits both sides.
+
+    Without a peer, or beside a peer that was zero, there is no ratio.
+    """
+    return [_result(name, values, unit, ratio_to, rounds.get(ratio_to or "")) for name, values in rounds.items()]
+
+
+def _result(
+    name: str, values: Sequence[float], unit: str, ratio_to: str | None, peer: Sequence[float] | None
+) -> Result:
+    if peer is None or name == ratio_to or not all(peer):
+        return Result(name, median(values), unit, None, None, min(values), max(values))
+    ratio = median(mine / other for mine, other in zip(values, peer, strict=True))
+    return Result(name, median(values), unit, ratio_to, ratio, min(values), max(values))
+
+
+def document(report: Report) -> dict[str, Any]:
     """The object that `--json` ends with."""
     return {
+        "benchmark": report.benchmark,
         "machine": {
             "system": platform.platform(),
-            "python": platform.python_version(),
+            "processor": _processor(),
             "cores": os.cpu_count(),
-            "load_1m": os.getloadavg()[0],
+            "memory_gib": round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30, 1),
+            "python": platform.python_version(),
+            "load_1m": round(os.getloadavg()[0], 2),
         },
-        "versions": {name: _version(name) for name in _PACKAGES},
-        "rounds": rounds,
-        "results": [asdict(one) for one in found],
+        "versions": {name: _version(name) for name in _PACKAGES} | report.versions,
+        "rounds": report.rounds,
+        "results": [asdict(one) for one in report.results],
+        "notes": report.notes,
     }
 
 
-def text(found: Sequence[Result], rounds: int) -> str:
-    """The same for people: one line a result."""
-    lines = [f"{'':24} {'median':>10}  {'range':>17}  ratio        ({rounds} rounds)"]
-    for one in found:
-        ratio = "" if one.ratio is None else f"{one.ratio:.2f} of {one.ratio_to}"
-        lines.append(f"{one.name:24} {one.value:>10,.1f}  {one.low:>8,.0f}-{one.high:>8,.0f}  {ratio:22} {one.unit}")
-    return "\n".join(lines)
+def text(report: Report) -> str:
+    """The same for people: one line a result, then the notes."""
+    width = max([len(one.name) for one in report.results], default=0)
+    lines = [f"{'':{width}} {'median':>11}  {'range':>21}  ({report.rounds} rounds)"]
+    for one in report.results:
+        ratio = "" if one.ratio is None else f"  {one.ratio:.2f} of {one.ratio_to}"
+        spread = f"{one.low:,.2f} - {one.high:,.2f}"
+        lines.append(f"{one.name:{width}} {one.value:>11,.2f}  {spread:>21}  {one.unit}{ratio}")
+    return "\n".join(lines + [f"note: {note}" for note in report.notes])
 
 
-def encoded(found: Sequence[Result], rounds: int) -> str:
+def encoded(report: Report) -> str:
     """The JSON text of `document`."""
-    return json.dumps(document(found, rounds), indent=2)
+    return json.dumps(document(report), indent=2)
 
 
 def _version(name: str) -> str:
@@ -74,3 +97,13 @@ def _version(name: str) -> str:
         return version(name)
     except PackageNotFoundError:
         return "absent"
+
+
+def _processor() -> str:
+    """The processor's own name where the system tells it."""
+    cpuinfo = Path("/proc/cpuinfo")
+    if cpuinfo.exists():
+        for line in cpuinfo.read_text(encoding="utf-8", errors="replace").splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    return platform.processor() or platform.machine()

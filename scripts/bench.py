@@ -3,57 +3,118 @@
 from __future__ import annotations
 
 import argparse
-import os
 import sys
-import tempfile
+from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from scripts.exits import ExitCode
-from scripts.parsing import Subparsers
+from scripts.parsing import OneLineParser, Subparsers
+
+if TYPE_CHECKING:
+    from benchmarks.ground import Ground
+    from benchmarks.report import Report
+
+_Measure = Callable[["Ground", argparse.Namespace], "Report"]
+
+_WORKLOADS = ("noop", "dispatch", "io", "cpu", "failing", "duplicates", "payload-1k", "payload-100k")
 
 
 def add_parser(commands: Subparsers) -> None:
-    """`bench throughput`."""
+    """`bench throughput` and its siblings."""
     parser = commands.add_parser("bench", help="measure Callboard against its peers", description=__doc__)
     kinds = parser.add_subparsers(dest="benchmark", required=True, metavar="BENCHMARK")
-    throughput = kinds.add_parser("throughput", help="no-op jobs a second, against bare Dramatiq")
-    throughput.add_argument("--rounds", type=_positive, default=5, help="interleaved rounds (default 5)")
-    throughput.add_argument("--count", type=_positive, default=10_000, help="jobs a round and system (default 10000)")
-    throughput.add_argument("--json", action="store_true", help="end with one JSON object")
-    throughput.set_defaults(run=run_throughput)
+    throughput = _kind(kinds, "throughput", "jobs a second of workers, against bare Dramatiq", _throughput)
+    throughput.add_argument(
+        "--workload", nargs="+", choices=(*_WORKLOADS, "all"), default=["noop"], help="what the jobs do (default noop)"
+    )
+    throughput.add_argument(
+        "--processes", type=_positive, nargs="+", default=[1], metavar="N", help="worker processes (default 1)"
+    )
+    _amount(throughput, rounds=5, count=10_000, of="no-op jobs a round and system; slow workloads take fewer")
+    dispatch = _kind(kinds, "dispatch", "jobs a second of a producer, against bare send()", _dispatch)
+    _amount(dispatch, rounds=5, count=5_000, of="jobs a round and way")
+    latency = _kind(kinds, "latency", "from dispatch to the actor's start, against bare Dramatiq", _latency)
+    _amount(latency, rounds=3, count=60, of="calls a round, system and kind of load")
+    latency.add_argument("--gap", type=_seconds, default=3.0, metavar="S", help="between calls of an idle system (3)")
+    latency.add_argument(
+        "--load", type=_positive, default=50, metavar="N", help="jobs a second under light load (default 50)"
+    )
 
 
-def run_throughput(arguments: argparse.Namespace) -> int:
-    """Measure on servers started for this run (fsync on), and print medians and ratios."""
-    from benchmarks import report, throughput
-    from models.database import close_connection, connect
-    from models.migrate import migrate
-    from servers import embedded
+def _kind(kinds: Subparsers, name: str, summary: str, measure: _Measure) -> OneLineParser:
+    parser = kinds.add_parser(name, help=summary, description=summary)
+    parser.add_argument("--json", action="store_true", help="end with one JSON object")
+    parser.add_argument(
+        "--out", type=Path, metavar="FOLDER", help=f"also write {name}.json and {name}.svg into this folder"
+    )
+    parser.set_defaults(run=lambda arguments: _run(arguments, measure))
+    return parser
 
-    with tempfile.TemporaryDirectory(prefix="cb-bench-") as folder:
-        os.chmod(folder, 0o755)
-        home = Path(folder) / "home"
-        with embedded.running(home) as servers:
-            connect(servers.database_url)
-            migrate()
-            close_connection()
-            environ = {
-                "CALLBOARD_DATABASE_URL": servers.database_url,
-                "CALLBOARD_REDIS_URL": servers.redis_url,
-                "CALLBOARD_HOME": str(home),
-                "CALLBOARD_METRICS_PORT": "0",
-            }
-            found = throughput.measure(
-                environ, rounds=arguments.rounds, count=arguments.count, log_folder=Path(folder), say=_say
-            )
-    print(report.encoded(found, arguments.rounds) if arguments.json else report.text(found, arguments.rounds))
+
+def _amount(parser: OneLineParser, *, rounds: int, count: int, of: str) -> None:
+    parser.add_argument("--rounds", type=_positive, default=rounds, help=f"interleaved rounds (default {rounds})")
+    parser.add_argument("--count", type=_positive, default=count, help=f"{of} (default {count})")
+
+
+def _run(arguments: argparse.Namespace, measure: _Measure) -> int:
+    """Measure on servers started for this run (fsync on), print, and write what `--out` asks for."""
+    from benchmarks import chart, ground, report
+
+    if arguments.out:
+        arguments.out.mkdir(parents=True, exist_ok=True)
+    with ground.prepared() as prepared:
+        found = measure(prepared, arguments)
+    if arguments.out:
+        (arguments.out / f"{found.benchmark}.json").write_text(report.encoded(found) + "\n", encoding="utf-8")
+        (arguments.out / f"{found.benchmark}.svg").write_text(chart.svg(found), encoding="utf-8")
+    print(report.encoded(found) if arguments.json else report.text(found))
     return ExitCode.DONE
+
+
+def _throughput(ground: Ground, arguments: argparse.Namespace) -> Report:
+    from benchmarks import throughput
+
+    return throughput.measure(
+        ground,
+        workloads=_WORKLOADS if "all" in arguments.workload else arguments.workload,
+        processes=arguments.processes,
+        rounds=arguments.rounds,
+        count=arguments.count,
+        say=_say,
+    )
+
+
+def _dispatch(ground: Ground, arguments: argparse.Namespace) -> Report:
+    from benchmarks import dispatch_rate
+
+    return dispatch_rate.measure(ground, rounds=arguments.rounds, count=arguments.count, say=_say)
+
+
+def _latency(ground: Ground, arguments: argparse.Namespace) -> Report:
+    from benchmarks import latency
+
+    return latency.measure(
+        ground,
+        rounds=arguments.rounds,
+        count=arguments.count,
+        gap_s=arguments.gap,
+        load_per_s=arguments.load,
+        say=_say,
+    )
 
 
 def _say(line: str) -> None:
     """Progress belongs to a terminal; a pipe gets the result alone."""
     if sys.stderr.isatty():
         print(line, file=sys.stderr, flush=True)
+
+
+def _seconds(text: str) -> float:
+    number = float(text)
+    if not 0 < number < 3_600:
+        raise argparse.ArgumentTypeError(f"{text} is not a number of seconds up to an hour")
+    return number
 
 
 def _positive(text: str) -> int:
