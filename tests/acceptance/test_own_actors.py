@@ -82,7 +82,9 @@ def test_plain_sends_of_one_key_run_once(stage: Stage, play: ModuleType) -> None
 
     assert stage.trace("greeted").count("Barbara") == 1
     rows = stage.rows("SELECT id::text, duplicates_suppressed FROM background_job WHERE dispatch_key = 'greet:barbara'")
-    assert rows == [(messages[0].message_id, 4)]
+    ((winner, suppressed),) = rows
+    assert winner in {message.message_id for message in messages}
+    assert suppressed == 4
 
 
 @pytest.mark.usefixtures("workers")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -44,35 +45,54 @@ def away(servers: embedded.Servers) -> Iterator[None]:
 
 def test_ten_seconds_without_postgres_cost_nothing(stage: Stage, play: ModuleType, breakable: embedded.Servers) -> None:
     workers = stage.start("repertoire", processes=2, threads=2, settings=SETTINGS)
-    ids = [one.job_id for one in dispatch_many([Job(play.step_on, (f"p{n}", 30)) for n in range(300)])]
+    ids = [one.job_id for one in dispatch_many([Job(play.step_on, (f"p{n}", 30)) for n in range(200)])]
     until(lambda: len(stage.trace("stepped")) >= 40, "the middle of the run")
 
     with away(breakable):
-        workers.await_line("claim_waits")
+        gone_s = time.monotonic()
         workers.await_line("finish_waits")
         until(lambda: _lease_is_over(workers.lines("beat_failed")), "the leases' end")
         started, copies = stage.trace("stepping"), stage.in_redis()
         always(
             lambda: (stage.trace("stepping"), stage.in_redis()) == (started, copies),
             "nothing starts and nothing is acked",
-            AWAY_S - LEASE_S,
+            gone_s + AWAY_S - time.monotonic(),
         )
         with pytest.raises(psycopg2.OperationalError):
             dispatch(play.step_on, "in-vain")
     stage.await_state(ids, "succeeded")
 
-    assert Counter(stage.trace("stepped")) == Counter(f"p{n}" for n in range(300))
-    assert 0 < len(started) < 300
+    assert Counter(stage.trace("stepped")) == Counter(f"p{n}" for n in range(200))
+    assert 0 < len(started) < 200
     assert stage.value("SELECT count(*) FROM worker WHERE lost_at IS NOT NULL") == 0
     assert stage.value("SELECT count(*) FROM worker") == 2
     spent = stage.rows("SELECT sum(attempts_spent), sum(crashes), sum(throttles) FROM background_job")
     assert spent == [(0, 0, 0)]
     statuses: dict[str, int] = dict(stage.rows("SELECT status, count(*) FROM background_function_run GROUP BY 1"))
-    assert statuses.pop("SUCCEEDED") == 300
+    assert statuses.pop("SUCCEEDED") == 200
     assert set(statuses) <= {"CANCELLED"}, "claims that no thread had started go back"
     assert stage.value("SELECT count(*) FROM dead_letter") == 0
     until(lambda: stage.in_redis() == 0, "all copies acked")
-    assert workers.stop() == 0
+
+
+def test_claims_in_hand_do_not_start_once_the_lease_cannot_be_renewed(
+    stage: Stage, play: ModuleType, breakable: embedded.Servers
+) -> None:
+    workers = stage.start("repertoire", threads=2, settings={"LEASE_SECONDS": 1.5, "HEARTBEAT_SECONDS": 0.5})
+    running = [one.job_id for one in dispatch_many([Job(play.linger, ("lease", f"lease-{n}")) for n in range(2)])]
+    until(lambda: len(stage.trace("lingering")) == 2, "both threads busy")
+    waiting = [one.job_id for one in dispatch_many([Job(play.greet, (f"waiting-{n}",)) for n in range(6)])]
+    stage.await_state(waiting, "running")
+
+    with away(breakable):
+        workers.await_line("beat_failed", times=4)
+        stage.open_gate("lease")
+        until(lambda: len(stage.trace("lingered")) == 2, "both threads free")
+        always(lambda: not stage.trace("greeted"), "none of the claims in hand starts", for_s=2)
+    stage.await_state([*running, *waiting], "succeeded")
+
+    assert sorted(stage.trace("greeted")) == [f"waiting-{n}" for n in range(6)]
+    assert stage.value("SELECT sum(attempts_spent) FROM background_job") == 0
 
 
 def test_worker_started_without_postgres_begins_work_when_it_comes(
