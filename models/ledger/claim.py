@@ -121,7 +121,9 @@ def _refusal(copy: Copy, row: Row | None) -> Refused | None:
     if state in (JobState.CANCELLED.value, JobState.DISCARDED.value):
         return Refused(RefusedCopy.CANCELLED)
     if state in (JobState.RUNNING.value, JobState.SUCCEEDED.value):
-        return Refused(RefusedCopy.DUPLICATE)
+        # Another copy of the same release got it; or it was released anew since, as for a tick that runs it itself.
+        superseded = copy.release is not None and copy.release < release
+        return Refused(RefusedCopy.STALE if superseded else RefusedCopy.DUPLICATE)
     if waits:
         return Refused(RefusedCopy.NOT_DUE)
     claimable = state == JobState.QUEUED.value and release == copy.release
