@@ -103,7 +103,7 @@ def _release(process: WorkerProcess) -> _Release:
     if process.relay is None:
         return _Release(0, "run_by_the_tick")
     try:
-        return _Release(release_waiting(process))
+        return _Release(release_waiting(process).released)
     except (redis.RedisError, OSError) as error:
         event("release_deferred", "WARNING", error=error)
         return _Release(0, "redis_away")

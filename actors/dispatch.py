@@ -101,7 +101,9 @@ def dispatch_many(jobs: Iterable[Job]) -> list[Dispatched | Duplicate]:
     answers: list[Dispatched | Duplicate] = []
     for start in range(0, len(wanted), _CHUNK):
         chunk = wanted[start : start + _CHUNK]
-        inserted = dispatch_jobs([one for _, one in chunk], dedupe_s=settings.dedupe_s)
+        inserted = dispatch_jobs(
+            [one for _, one in chunk], dedupe_s=settings.dedupe_s, client_max=settings.client_running_max
+        )
         answers += _answers(chunk, inserted)
     return answers
 

@@ -119,6 +119,8 @@ class FinishWriter(threading.Thread):
             finished = self._finish(worker_id, [done for _, done in mine])
             finish_report.report(self._process, mine, finished)
             self._settle(mine, finished.released)
+        if self._process.relay is not None:
+            self._process.relay.room_made()
 
     def _finish(self, worker_id: UUID, finishes: list[Finish]) -> Finished:
         began_s = time.monotonic()

@@ -5,6 +5,7 @@ The relay's step, and that of the function that a tick dispatches. It must not k
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from middleware.copies import make_ready
@@ -22,20 +23,30 @@ _ROUNDS = 16
 _FOREIGN_ROOM = 64
 
 
-def release_waiting(process: WorkerProcess) -> int:
-    """Release due jobs of every queue that this process serves, in turn between clients; gives how many copies went.
+@dataclass(frozen=True, slots=True)
+class Round:
+    """How many copies went. `capped`: there was room for more, but their clients have all they may have."""
+
+    released: int
+    capped: bool
+
+
+def release_waiting(process: WorkerProcess) -> Round:
+    """Release due jobs of every queue that this process serves, in turn between clients.
 
     Raises redis.RedisError where nobody can say how full the lists are, and psycopg2.Error: the next round goes on.
     """
-    count = 0
+    count, short = 0, []
     for queue in queues_with_due_jobs(process.served_queues()):
         for _ in range(_ROUNDS):
             room = min(_room(process, queue), _LARGEST_RELEASE)
             released = release_due(queue, room, client_max=process.settings.client_running_max) if room > 0 else []
             count += len(make_ready(process.broker, released, bounded=False))
+            if len(released) < room:
+                short.append(queue)
             if len(released) < room or not released:
                 break
-    return count
+    return Round(count, capped=bool(short) and bool(queues_with_due_jobs(short)))
 
 
 def _room(process: WorkerProcess, queue: str) -> int:

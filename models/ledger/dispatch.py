@@ -18,6 +18,9 @@ CONTENDED = frozenset({"55P03", "40P01", "40001"})
 #: A key can change hands between the insert and the look at its holder; more rounds than this are contention.
 _ROUNDS = 5
 
+#: Dedupe period in s, whether to hold back, and the clients' cap.
+_Terms = tuple[int, bool, "int | None"]
+
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
@@ -56,18 +59,23 @@ class Blocked:
     age_s: float
 
 
-def dispatch_jobs(wanted: Sequence[Wanted], *, dedupe_s: int, hold_back: bool = False) -> list[Inserted | Blocked]:
+def dispatch_jobs(
+    wanted: Sequence[Wanted], *, dedupe_s: int, hold_back: bool = False, client_max: int | None = None
+) -> list[Inserted | Blocked]:
     """Insert the jobs whose keys are free; one answer each, in order. Repeating a job id is harmless.
 
-    In a caller's transaction it commits or rolls back with it. `hold_back` leaves due jobs pending for the relay.
+    In a caller's transaction it commits or rolls back with it. `hold_back` leaves due jobs pending for the relay, and
+    so does `client_max` those of a client that has so many released and running (two dispatches at once may each
+    count without the other).
     Raises DispatchContended when somebody's open transaction holds a key for longer than the lock timeout, and for
     deadlock and serialisation failures: the caller may repeat it, its own transaction is still usable.
     """
+    terms = (dedupe_s, hold_back, client_max)
     try:
         if in_transaction():
             with atomic():
-                return _dispatch(wanted, dedupe_s, hold_back)
-        return _dispatch(wanted, dedupe_s, hold_back)
+                return _dispatch(wanted, terms)
+        return _dispatch(wanted, terms)
     except psycopg2.Error as error:
         if error.pgcode in CONTENDED:
             raise DispatchContended(f"a dispatch key is in use by an open transaction ({error.pgcode})") from error
@@ -81,11 +89,11 @@ def count_duplicates(blocked: Sequence[Blocked]) -> None:
         run("count_duplicates", (list(times), list(times.values())))
 
 
-def _dispatch(wanted: Sequence[Wanted], dedupe_s: int, hold_back: bool) -> list[Inserted | Blocked]:
+def _dispatch(wanted: Sequence[Wanted], terms: _Terms) -> list[Inserted | Blocked]:
     answers: dict[UUID, Inserted | Blocked] = {}
     open_ones = list(wanted)
     for _ in range(_ROUNDS):
-        answers.update(_insert(open_ones, dedupe_s, hold_back))
+        answers.update(_insert(open_ones, terms))
         open_ones = [job for job in open_ones if job.id not in answers]
         if open_ones:
             found, expired = _look(open_ones)
@@ -94,7 +102,7 @@ def _dispatch(wanted: Sequence[Wanted], dedupe_s: int, hold_back: bool) -> list[
             if expired:
                 with atomic():
                     run("let_go_keys", (expired,))
-                    answers.update(_insert(open_ones, dedupe_s, hold_back))
+                    answers.update(_insert(open_ones, terms))
                 open_ones = [job for job in open_ones if job.id not in answers]
         if not open_ones:
             return [answers[job.id] for job in wanted]
@@ -116,7 +124,7 @@ def _look(refused: Sequence[Wanted]) -> tuple[dict[UUID, Inserted | Blocked], li
     return found, sorted(key for key, row in holders.items() if row[4])
 
 
-def _insert(wanted: Sequence[Wanted], dedupe_s: int, hold_back: bool) -> dict[UUID, Inserted | Blocked]:
+def _insert(wanted: Sequence[Wanted], terms: _Terms) -> dict[UUID, Inserted | Blocked]:
     rows = run(
         "dispatch_jobs",
         (
@@ -134,8 +142,7 @@ def _insert(wanted: Sequence[Wanted], dedupe_s: int, hold_back: bool) -> dict[UU
             [job.correlation_id for job in wanted],
             [job.causation_id for job in wanted],
             [job.source for job in wanted],
-            dedupe_s,
-            hold_back,
+            *terms,
         ),
     )
     return {job_id: Inserted(job_id, released) for job_id, released in rows}

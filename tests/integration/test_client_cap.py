@@ -1,0 +1,100 @@
+"""No client has more released and running jobs than its cap, however many it has waiting; the others go on."""
+
+from __future__ import annotations
+
+import pytest
+
+from models.database import query, run
+from models.ledger.dispatch import dispatch_jobs
+from models.ledger.release import release_due
+from tests.ledger_cases import claimed, dispatched, in_threads, registered, wanted
+
+pytestmark = pytest.mark.usefixtures("ledger_database")
+
+
+def states(client_id: str | None) -> dict[str, int]:
+    rows = query(
+        "SELECT state, count(*) FROM background_job WHERE client_id IS NOT DISTINCT FROM %s GROUP BY state",
+        (client_id,),
+    )
+    return dict(rows)
+
+
+def waiting(client_id: str | None, count: int) -> None:
+    dispatch_jobs([wanted(client_id=client_id) for _ in range(count)], dedupe_s=60, hold_back=True)
+
+
+def test_releases_of_a_client_stop_at_its_cap_and_the_others_go_on() -> None:
+    waiting("large", 10)
+    waiting("small", 2)
+
+    release_due("default", 100, client_max=3)
+
+    assert states("large") == {"queued": 3, "pending": 7}
+    assert states("small") == {"queued": 2}
+
+
+def test_running_jobs_count_against_the_cap() -> None:
+    worker = registered()
+    claimed(worker, dispatched(client_id="large"))
+    waiting("large", 5)
+
+    release_due("default", 100, client_max=2)
+
+    assert states("large") == {"running": 1, "queued": 1, "pending": 4}
+
+
+def test_jobs_in_another_queue_count_against_the_cap() -> None:
+    dispatch_jobs([wanted(client_id="large", queue="other") for _ in range(2)], dedupe_s=60)
+    waiting("large", 5)
+
+    release_due("default", 100, client_max=2)
+
+    assert states("large") == {"queued": 2, "pending": 5}
+
+
+def test_jobs_of_nobody_have_no_cap() -> None:
+    waiting(None, 5)
+
+    release_due("default", 100, client_max=1)
+
+    assert states(None) == {"queued": 5}
+
+
+def test_dispatch_in_bulk_releases_no_more_than_the_cap() -> None:
+    answers = dispatch_jobs([wanted(client_id="large") for _ in range(5)], dedupe_s=60, client_max=2)
+
+    assert [getattr(answer, "released", None) for answer in answers].count(True) == 2
+    assert states("large") == {"queued": 2, "pending": 3}
+
+
+def test_dispatch_counts_what_was_dispatched_before() -> None:
+    for _ in range(3):
+        dispatch_jobs([wanted(client_id="large"), wanted(client_id=None)], dedupe_s=60, client_max=2)
+
+    assert states("large") == {"queued": 2, "pending": 1}
+    assert states(None) == {"queued": 3}
+
+
+def test_cap_is_looked_up_in_the_index_of_jobs_in_flight() -> None:
+    query(
+        "INSERT INTO background_job (id, dispatch_key, key_expires_at, actor, queue, payload, client_id, state, run_at,"
+        " correlation_id, requested_at, finished_at) SELECT gen_random_uuid(), 'old' || n, now(), 'actor', 'default',"
+        " '', 'large', 'succeeded', now(), '', now(), now() FROM generate_series(1, 5000) AS n"
+    )
+    waiting("large", 50)
+    query("ANALYZE background_job")
+    run("release_due", ("default", 1, 5))
+
+    plan = "\n".join(row[0] for row in query("EXPLAIN EXECUTE release_due (%s, %s, %s)", ("default", 100, 5)))
+
+    assert "background_job_in_flight" in plan
+    assert "Seq Scan on background_job" not in plan
+
+
+def test_concurrent_releases_stay_under_the_cap() -> None:
+    waiting("large", 200)
+
+    in_threads([lambda: release_due("default", 50, client_max=10)] * 8)
+
+    assert states("large")["queued"] == 10
