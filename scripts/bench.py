@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 _Measure = Callable[["Ground", argparse.Namespace], "Report"]
 
 _WORKLOADS = ("noop", "dispatch", "io", "cpu", "failing", "duplicates", "payload-1k", "payload-100k")
+_FACTORS = {"k": 1_000, "m": 1_000_000}
 
 
 def add_parser(commands: Subparsers) -> None:
@@ -40,6 +41,11 @@ def add_parser(commands: Subparsers) -> None:
     latency.add_argument(
         "--load", type=_positive, default=50, metavar="N", help="jobs a second under light load (default 50)"
     )
+    growth = _kind(kinds, "growth", "jobs a second on ledgers that hold millions of finished jobs", _growth)
+    growth.add_argument(
+        "--rows", type=_size, nargs="+", default=[0, 1_000_000, 5_000_000], metavar="N", help="sizes (0 1m 5m)"
+    )
+    _amount(growth, rounds=5, count=10_000, of="jobs a round and size")
 
 
 def _kind(kinds: Subparsers, name: str, summary: str, measure: _Measure) -> OneLineParser:
@@ -104,10 +110,24 @@ def _latency(ground: Ground, arguments: argparse.Namespace) -> Report:
     )
 
 
+def _growth(ground: Ground, arguments: argparse.Namespace) -> Report:
+    from benchmarks import growth
+
+    return growth.measure(ground, sizes=arguments.rows, rounds=arguments.rounds, count=arguments.count, say=_say)
+
+
 def _say(line: str) -> None:
     """Progress belongs to a terminal; a pipe gets the result alone."""
     if sys.stderr.isatty():
         print(line, file=sys.stderr, flush=True)
+
+
+def _size(text: str) -> int:
+    """A number of rows: 250000, 250k, 5m."""
+    digits, factor = (text[:-1], _FACTORS[text[-1]]) if text[-1:] in _FACTORS else (text, 1)
+    if not digits.isdecimal():
+        raise argparse.ArgumentTypeError(f"{text} is not a number of rows, such as 0, 250k or 5m")
+    return int(digits) * factor
 
 
 def _seconds(text: str) -> float:
