@@ -28,16 +28,15 @@ def recover(process: WorkerProcess) -> int:
     if process.may_declare_losses():
         for lost in workers.declare_lost(process.settings.lease_s):
             event("worker_lost", "WARNING", worker_id=str(lost.id), host=lost.host, silent_s=round(lost.silent_s, 1))
-            process.losses_s[lost.id] = lost.silent_s
     count = 0
     for worker_id, host, declared_s in workers.lost_workers_with_jobs():
         ours = host == process.holder.host
         if ours or declared_s > _OWN_HOST_FIRST_S:
-            count += _recover_worker(process, worker_id, process.slots_folder if ours else None, declared_s)
+            count += _recover_worker(process, worker_id, process.slots_folder if ours else None)
     return count
 
 
-def _recover_worker(process: WorkerProcess, worker_id: UUID, folder: Path | None, declared_s: float) -> int:
+def _recover_worker(process: WorkerProcess, worker_id: UUID, folder: Path | None) -> int:
     count = 0
     held = [HeldJob(*row) for row in workers.held_by(worker_id)]
     verdict = blame(held, read_started(folder, worker_id) if folder else None)
@@ -48,21 +47,16 @@ def _recover_worker(process: WorkerProcess, worker_id: UUID, folder: Path | None
         max_crashes=process.settings.max_crashes,
     ):
         count += len(recovered)
-        _report(process, worker_id, recovered, verdict, declared_s)
+        _report(recovered, verdict)
+    if count:
+        # From the last beat until the last of its jobs is pending: what a waiting customer would have measured.
+        metrics.recovered(workers.silent_s(worker_id))
     if folder:
         drop_started(folder, worker_id)
     return count
 
 
-def _report(
-    process: WorkerProcess,
-    worker_id: UUID,
-    recovered: list[workers.RecoveredJob],
-    verdict: Blame,
-    declared_s: float,
-) -> None:
-    silent_s = process.losses_s.pop(worker_id, process.settings.lease_s)
-    metrics.recovered(silent_s + declared_s)
+def _report(recovered: list[workers.RecoveredJob], verdict: Blame) -> None:
     for job in recovered:
         metrics.attempt_lost(job.actor)
         metrics.attempts_closed(job.actor, job.queue, RunStatus.LOST.value)

@@ -69,6 +69,14 @@ def lost_workers_with_jobs() -> list[tuple[UUID, str, float]]:
     return [(row[0], row[1], row[2]) for row in rows]
 
 
+def silent_s(worker_id: UUID) -> float:
+    """Seconds since this worker's last beat, by the database's clock."""
+    rows = query(
+        "SELECT extract(epoch FROM clock_timestamp() - heartbeat_at)::float8 FROM worker WHERE id = %s", (worker_id,)
+    )
+    return float(rows[0][0]) if rows else 0.0
+
+
 def recover_jobs(
     worker_id: UUID, *, crashed: Sequence[UUID], suspects: Sequence[UUID], max_crashes: int, limit: int = 500
 ) -> list[RecoveredJob]:
