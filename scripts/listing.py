@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta, timezone
 from enum import Enum
 from typing import TypeVar
@@ -65,10 +65,16 @@ def span_of(args: argparse.Namespace) -> Span:
     return Span(args.limit, args.since, args.until, args.after)
 
 
-def show_page(page: Page[RowT], columns: Sequence[Column[RowT]], *, as_objects: bool) -> ExitCode:
+def show_page(
+    page: Page[RowT],
+    columns: Sequence[Column[RowT]],
+    *,
+    as_objects: bool,
+    object_of: Callable[[RowT], object] = lambda row: row,
+) -> ExitCode:
     """Print a page; where more follows, standard error says how to see it. NOTHING_MATCHED for an empty one."""
     if as_objects:
-        print(as_json(page.rows))
+        print(as_json([object_of(row) for row in page.rows]))
     elif page.rows:
         print("\n".join(table(columns, page.rows, screen_width())))
     if page.next is not None:

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import argparse
 from dataclasses import dataclass
+from typing import Any
 
 from models.readings.paging import Page, database_now
-from models.readings.wording import age, ago, moment
+from models.readings.wording import ago, moment
 from models.readings.workers import Life, WorkerRow, list_workers, running_jobs
 from scripts.exits import ExitCode
 from scripts.ledger_access import open_ledger
 from scripts.listing import add_page_options, show_page, span_of
 from scripts.parsing import Subparsers
-from scripts.screens import Column
+from scripts.screens import Column, plain
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,8 +49,11 @@ def run_list(args: argparse.Namespace) -> ExitCode:
         Column("RUNS", lambda row: str(row.running), right=True),
         Column("THREADS", lambda row: str(row.worker.threads), right=True),
         Column("STARTED", lambda row: moment(row.worker.started_at)),
-        Column("AGE", lambda row: age(row.worker.started_at, now), right=True),
         Column("VERSION", lambda row: row.worker.code_version, gives_way=True),
         Column("QUEUES", lambda row: ",".join(row.worker.queues), gives_way=True),
     ]
-    return show_page(Page(shown, found.next), columns, as_objects=args.json)
+    return show_page(Page(shown, found.next), columns, as_objects=args.json, object_of=_object)
+
+
+def _object(row: Shown) -> dict[str, Any]:
+    return {**plain(row.worker), "life": row.life, "running": row.running}
