@@ -5,8 +5,11 @@ from __future__ import annotations
 from dramatiq import Middleware
 
 
-def stack() -> list[Middleware]:
+def stack(*, results: Middleware | None = None) -> list[Middleware]:
     """The middleware list, in order, for a broker of your own; connects nothing.
+
+    `results`: Dramatiq's Results middleware, if the application reads results through it (a job's row has its result
+    in any case).
 
     Give it as the whole `middleware=` of the broker and append nothing behind it: a time limit fires in whatever
     stands behind it (Dramatiq #445). Before-hooks run downwards, after-hooks upwards.
@@ -36,6 +39,7 @@ def stack() -> list[Middleware]:
         AsyncIO(),  # the event loop of async actors
         LedgerCallbacks(),  # what it sends becomes jobs of the finish
         Pipelines(),  # the same
+        *([results] if results is not None else []),  # before the verdict is acted on, after it is known
         Failures(max_retries=4),  # judges first of all after-hooks: everything above knows the verdict
         ShutdownNotifications(),  # interrupts actors only
         TimeLimit(),  # last: its deadline covers the actor and is cleared before any other after-hook
