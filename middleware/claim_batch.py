@@ -69,7 +69,7 @@ class Batch:
         """Put a decoded copy in; the second copy of one job in a batch is a duplicate by itself."""
         try:
             copy = copy_of(self._broker, message, data)
-        except (ValueError, TypeError, AttributeError) as error:
+        except (ValueError, TypeError, AttributeError, ArithmeticError) as error:
             self.undecodable(redis_id, data, error)
             return
         if copy.job_id in self._fetched:

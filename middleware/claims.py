@@ -14,7 +14,7 @@ from middleware import boot, follow_ups, single_claims
 from middleware.claimed_message import held_of
 from middleware.configuration import settings_in_force
 from middleware.in_hand import Held, Phase, current_held
-from middleware.outcomes import finish_of
+from middleware.outcomes import cancelled, finish_of, judge_plainly
 from middleware.worker_process import WorkerProcess, current_process, process_of
 
 
@@ -62,10 +62,15 @@ class Claims(Middleware):
             return
         process.slots.clear()
         judgement = getattr(message, "judgement", None)
+        if judgement is None and exception is not None:
+            # The hook that judges has failed itself: what was raised is no success.
+            judgement = judge_plainly(held, exception)
         process.finish(held, finish_of(held, judgement, result, collected))
 
     def after_skip_message(self, broker: Broker, message: MessageProxy) -> None:
         # A claim that went back unstarted is skipped, too; it has ended already.
+        if getattr(message, "judgement", None) is None:
+            message.judgement = cancelled("skipped")  # type: ignore[attr-defined]
         self.after_process_message(broker, message)
 
 

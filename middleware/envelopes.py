@@ -73,7 +73,7 @@ def copy_of(broker: Broker, message: Message[Any], data: bytes) -> Copy:
     options = message.options
     job_id = job_id_of(str(options["job_id"])) if "job_id" in options else job_id_of(message.message_id)
     key = default_key(job_id)
-    if stated := text(options.get("dispatch_key")):
+    if isinstance(stated := options.get("dispatch_key"), str):
         # A plain send is past its sender: a key that cannot be one falls back to the job's own.
         with contextlib.suppress(ValueError):
             key = check_dispatch_key(stated)
@@ -119,16 +119,26 @@ def actor_option(broker: Broker, message: Any, name: str, default: Any = None) -
 
 
 def json_text(value: Any) -> str | None:
-    """`value` as JSON that jsonb accepts; what JSON cannot carry stands there as its repr, capped."""
+    """`value` as JSON that jsonb accepts; what JSON cannot carry stands there as its repr, capped. Raises nothing."""
     if value is None:
         return None
     try:
-        encoded = json.dumps(value, ensure_ascii=True, allow_nan=False)
-    except (TypeError, ValueError, RecursionError):
-        encoded = json.dumps({"repr": repr(value)[:1000]})
+        return _storable(json.dumps(value, ensure_ascii=True, allow_nan=False))
+    except Exception:  # not only what JSON refuses: a value's own methods may raise anything
+        return _storable(json.dumps({"repr": _repr(value)}))
+
+
+def _storable(encoded: str) -> str:
     if "\\u0000" in encoded or "\\ud" in encoded:
-        encoded = json.dumps(_scrubbed(json.loads(encoded)), ensure_ascii=False)
+        return json.dumps(_scrubbed(json.loads(encoded)), ensure_ascii=False)
     return encoded
+
+
+def _repr(value: Any) -> str:
+    try:
+        return repr(value)[:1000]
+    except Exception as broken:  # as above; an int of many digits has no repr either
+        return f"(its repr could not be had: {type(broken).__name__})"
 
 
 def text(value: object) -> str | None:

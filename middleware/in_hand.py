@@ -119,6 +119,9 @@ class InHand:
         with self._room:
             for one in held:
                 one.phase = Phase.GONE
+                self._running.discard(one)
+                if self._alone is one:
+                    self._alone = None
                 if one.redis_id is not None and not one.settled:
                     one.settled = True
                     self._unsettled[one.queue] -= 1

@@ -24,6 +24,9 @@ from policy.verdicts import Budgets, Decision, VerdictKind, classify, decide
 _MESSAGE_BYTES = 2_000
 _TRACEBACK_BYTES = 8_000
 _FRAMES = 30
+#: Backoff of actors that name none, in ms (DESIGN §7).
+_MIN_BACKOFF_MS = 1_000
+_MAX_BACKOFF_MS = 900_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,9 +40,11 @@ class Judgement:
 
 
 def judge(broker: Broker, message: Any, held: Held, error: BaseException) -> Judgement:
-    """The verdict on a failed attempt, by the actor's and the message's options."""
+    """The verdict on a failed attempt, by the actor's and the message's options.
+
+    Raises what options that are not of their kind raise.
+    """
     claim = held.claim
-    now = held.database_now()
     budgets = Budgets(
         attempts_spent=claim.attempts_spent,
         attempts_allowed=claim.attempts_allowed,
@@ -47,14 +52,28 @@ def judge(broker: Broker, message: Any, held: Held, error: BaseException) -> Jud
         throws=_throws(actor_option(broker, message, "throws")),
         retry_when=actor_option(broker, message, "retry_when"),
     )
-    verdict = classify(error, claim.attempt, budgets, now=now)
+    min_backoff_ms = int(actor_option(broker, message, "min_backoff", _MIN_BACKOFF_MS))
+    max_backoff_ms = int(actor_option(broker, message, "max_backoff", _MAX_BACKOFF_MS))
+    return _judged(held, error, budgets, min_backoff_ms, max_backoff_ms)
+
+
+def judge_plainly(held: Held, error: BaseException) -> Judgement:
+    """The verdict on a failed attempt whose options could not be read: by its budgets alone."""
+    claim = held.claim
+    budgets = Budgets(claim.attempts_spent, claim.attempts_allowed, claim.throttles)
+    return _judged(held, error, budgets, _MIN_BACKOFF_MS, _MAX_BACKOFF_MS)
+
+
+def _judged(held: Held, error: BaseException, budgets: Budgets, min_backoff_ms: int, max_backoff_ms: int) -> Judgement:
+    now = held.database_now()
+    verdict = classify(error, held.claim.attempt, budgets, now=now)
     decision = decide(
         verdict,
         budgets,
         now=now,
         rand=random.random(),
-        min_backoff_ms=int(actor_option(broker, message, "min_backoff", 1_000)),
-        max_backoff_ms=int(actor_option(broker, message, "max_backoff", 900_000)),
+        min_backoff_ms=min_backoff_ms,
+        max_backoff_ms=max_backoff_ms,
     )
     quiet = verdict.kind in (VerdictKind.CANCEL, VerdictKind.RESCHEDULE)
     return Judgement(decision, verdict.kind.value, verdict.rule, None if quiet else failure_of(error))
