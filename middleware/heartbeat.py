@@ -17,7 +17,7 @@ import psycopg2
 from middleware.logs import event
 from models.database import close_connection
 from models.ledger import workers
-from models.ledger.finish import mark_started
+from models.ledger.finish import mark_started, uncount_crashes
 
 if TYPE_CHECKING:
     from middleware.worker_process import WorkerProcess
@@ -77,6 +77,9 @@ class Heartbeat(threading.Thread):
         dropped = self._process.renew()
         event("worker_was_declared_lost", "WARNING", worker_id=str(former), dropped=len(dropped))
         self._process.drop(dropped)
+        running = [held.claim for held in self._process.in_hand.all() if held.worker_id == former]
+        if running:
+            uncount_crashes(running)
 
     def _compare_books(self) -> None:
         """Give back what the ledger thinks we run and we have not known for two beats; say what has started."""

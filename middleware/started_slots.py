@@ -45,8 +45,13 @@ class StartedSlots:
         if self._map is not None and slot is not None:
             self._map[slot * _SLOT.size] = 0
 
+    def report_nothing(self) -> None:
+        """Whatever is still running has not crashed this process: it was lost, and lives; or it ends in good order."""
+        if self._map is not None:
+            self._map[:] = bytes(len(self._map))
+
     def forget(self) -> None:
-        """The process ends in good order: nothing is left to report."""
+        """The process ends in good order and has nothing left that anybody could ask for."""
         with contextlib.suppress(OSError):
             self._path.unlink()
 

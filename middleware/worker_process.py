@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from middleware.finish_writer import FinishWriter
     from middleware.heartbeat import Heartbeat
     from middleware.relay import Relay
+    from middleware.watchdog import Watchdog
 
 #: The worker process of the current actor; `once` asks it whether effects may be opened.
 current_process: ContextVar[WorkerProcess | None] = ContextVar("callboard_process", default=None)
@@ -54,6 +55,9 @@ class WorkerProcess:
     writer: FinishWriter | None = None
     heartbeat: Heartbeat | None = None
     relay: Relay | None = None
+    watchdog: Watchdog | None = None
+    #: A thread died, perhaps of the job that it was running: that job's start stays on record as if the process had.
+    thread_died = False
 
     def __init__(
         self, broker: Broker, settings: Settings, *, queues: Sequence[str], threads: int, slots_folder: Path
@@ -67,7 +71,6 @@ class WorkerProcess:
         self.holder = self._new_holder()
         self.slots_folder = slots_folder
         self.slots = StartedSlots(slots_folder, self.holder.id)
-        self.losses_s: dict[UUID, float] = {}
         self._registered = threading.Event()
         self._beats_s: deque[float] = deque(maxlen=beats_to_keep(settings.lease_s, settings.heartbeat_s))
         self._mean_s = 0.1
@@ -96,7 +99,8 @@ class WorkerProcess:
         self._beats_s.clear()
         dropped = self.in_hand.take_waiting()
         self.holder = self._new_holder()
-        # Threads that still run something under the lost identity keep the file that says so.
+        # What runs on under the lost identity is no crash: whoever recovers it finds that nothing had started.
+        self.slots.report_nothing()
         self.slots = StartedSlots(self.slots_folder, self.holder.id)
         return dropped
 
@@ -182,9 +186,12 @@ class WorkerProcess:
     def say_stopped(self) -> None:
         """Close the worker's row; a worker that still holds something is left to be declared lost."""
         try:
-            if not workers.running_under(self.holder.id):
+            if workers.running_under(self.holder.id):
+                if not self.thread_died:
+                    self.slots.report_nothing()
+            else:
                 workers.stop(self.holder.id)
-            self.slots.forget()
+                self.slots.forget()
         except psycopg2.Error as error:
             event("worker_stop_unrecorded", "WARNING", worker_id=str(self.holder.id), error=error)
 

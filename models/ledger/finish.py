@@ -94,14 +94,16 @@ def give_back(worker_id: UUID, claims: Sequence[Claimed]) -> frozenset[UUID]:
 
 def mark_started(begun: Sequence[tuple[Claimed, float]]) -> None:
     """Say of attempts still running that they have started, so many seconds after their claim."""
-    run(
-        "mark_started",
-        (
-            [claim.run_id for claim, _ in begun],
-            [claim.claimed_at for claim, _ in begun],
-            [after_s for _, after_s in begun],
-        ),
-    )
+    run("mark_started", (*_attempts([claim for claim, _ in begun]), [after_s for _, after_s in begun]))
+
+
+def uncount_crashes(returned: Sequence[Claimed]) -> None:
+    """Take back the crashes that were counted against the jobs of a lost worker which reports again."""
+    run("uncount_crashes", _attempts(returned))
+
+
+def _attempts(claims: Sequence[Claimed]) -> tuple[list[int], list[datetime]]:
+    return [claim.run_id for claim in claims], [claim.claimed_at for claim in claims]
 
 
 def _read_back(finishes: Sequence[Finish], moved: set[UUID], released: tuple[Wanted, ...]) -> Finished:
@@ -115,14 +117,9 @@ def _read_back(finishes: Sequence[Finish], moved: set[UUID], released: tuple[Wan
     stands = {run_id: (status, rule) for run_id, status, rule in rows}
     stale = tuple(done for done in unmoved if stands.get(done.claim.run_id) != (done.status, done.rule))
     if stale:
-        run(
-            "store_late_finishes",
-            (
-                [done.claim.run_id for done in stale],
-                [done.claim.claimed_at for done in stale],
-                [done.status for done in stale],
-            ),
-        )
+        late = [done.claim for done in stale]
+        run("store_late_finishes", (*_attempts(late), [done.status for done in stale]))
+        uncount_crashes(late)
     done_before = {done.claim.job_id for done in unmoved} - {done.claim.job_id for done in stale}
     return Finished(frozenset(moved | done_before), stale, released)
 

@@ -18,7 +18,8 @@ moved AS (
 closed AS (
   UPDATE background_function_run AS run
   SET status = 'LOST', finished_at = clock_timestamp(), error_class = 'WorkerLost',
-      error_message = 'the worker stopped beating while it held this attempt'
+      error_message = 'the worker stopped beating while it held this attempt',
+      rule = CASE WHEN moved.id = ANY ($1::uuid[]) THEN 'crashed' WHEN moved.suspect THEN 'suspect' ELSE 'lost' END
   FROM moved
   WHERE run.run_key = moved.actor || ':' || moved.id || ':' || moved.attempts AND run.status = 'RUNNING'
   RETURNING run.job_id, run.claimed_at),
