@@ -12,6 +12,7 @@ from middleware.finish_writer import FinishWriter
 from middleware.heartbeat import Heartbeat
 from middleware.redis_broker import LedgerRedisBroker
 from middleware.relay import Relay
+from middleware.watchdog import Watchdog
 from middleware.worker_process import WorkerProcess, attach, process_of
 from models.database import close_connection
 from policy.settings import Settings
@@ -35,9 +36,11 @@ def start(broker: Broker, worker: Worker, settings: Settings) -> WorkerProcess:
         process.writer.start()
     process.heartbeat = Heartbeat(process)
     process.relay = Relay(process)
+    process.watchdog = Watchdog(process, worker)
     attach(broker, process)
     process.heartbeat.start()
     process.relay.start()
+    process.watchdog.start()
     return process
 
 
@@ -64,5 +67,7 @@ def stop(broker: Broker) -> None:
     if process.heartbeat is not None:
         process.heartbeat.end()
     process.say_stopped()
+    if process.watchdog is not None:
+        process.watchdog.end()
     attach(broker, None)
     close_connection()
