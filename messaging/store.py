@@ -65,15 +65,12 @@ def lock_lead(lead_id: UUID) -> None:
 
 
 def opt_out(lead_id: UUID) -> bool:
-    """Never write to this lead again; False if it was opted out before, or is unknown."""
-    with atomic():
-        _lock_client_of(lead_id)
-        lock_lead(lead_id)
-        rows = query(
-            "UPDATE lead SET opted_out_at = clock_timestamp() WHERE id = %s AND opted_out_at IS NULL RETURNING id",
-            (lead_id,),
-        )
-    return bool(rows)
+    """Never write to this lead again; False if it was opted out before, or is unknown.
+
+    The update takes the lock that the gate takes: it waits for sends that are being decided.
+    """
+    sql = "UPDATE lead SET opted_out_at = clock_timestamp() WHERE id = %s AND opted_out_at IS NULL RETURNING id"
+    return bool(query(sql, (lead_id,)))
 
 
 def pause_client(client_id: str) -> bool:
@@ -104,7 +101,3 @@ def set_auto_send(campaign_id: UUID, auto_send: bool) -> bool:
         sql = "UPDATE campaign SET auto_send = %s WHERE id = %s AND auto_send <> %s RETURNING id"
         rows = query(sql, (auto_send, campaign_id, auto_send))
     return bool(rows)
-
-
-def _lock_client_of(lead_id: UUID) -> None:
-    query("SELECT FROM client WHERE id = (SELECT client_id FROM lead WHERE id = %s) FOR SHARE", (lead_id,))
