@@ -37,7 +37,6 @@ if TYPE_CHECKING:
     from middleware.heartbeat import Heartbeat
     from middleware.relay import Relay
     from middleware.watchdog import Watchdog
-    from middleware.watchdog import Watchdog
 
 #: The worker process of the current actor; `once` asks it whether effects may be opened.
 current_process: ContextVar[WorkerProcess | None] = ContextVar("callboard_process", default=None)
@@ -56,9 +55,6 @@ class WorkerProcess:
     writer: FinishWriter | None = None
     heartbeat: Heartbeat | None = None
     relay: Relay | None = None
-    watchdog: Watchdog | None = None
-    #: A thread died, perhaps of the job that it was running: that job's start stays on record as if the process had.
-    thread_died = False
     watchdog: Watchdog | None = None
     #: A thread died, perhaps of the job that it was running: that job's start stays on record as if the process had.
     thread_died = False
