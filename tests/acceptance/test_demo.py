@@ -16,10 +16,12 @@ from typing import Any
 import pytest
 
 from servers import embedded
-from tests.acceptance.stage import ROOT, Stage, fresh_stage
+from tests.acceptance.stage import ROOT, Stage, free_port, fresh_stage
 from tests.acceptance.waiting import until
 
 SAMPLE = ROOT / "tests" / "data" / "mailbox"
+#: Mailboxes of one's own beside the sample (CALLBOARD_TEST_MAILBOX).
+OTHER_MAILBOXES = [path for path in [os.environ.get("CALLBOARD_TEST_MAILBOX", "")] if path]
 #: What the sample's README promises: 19 lead messages, of which three are never answered, and two are overtaken.
 SAMPLE_COUNTS = {"received": 19, "drafted": 16, "sent": 14, "refused": 5, "held": 0, "lost": 0}
 #: Seconds for a whole demo on a machine that others use, too.
@@ -106,6 +108,15 @@ def test_the_sample_is_answered_once_however_often_it_is_ingested(emptied: Stage
     assert set(mails.values()) == {1}
 
 
+@pytest.mark.parametrize("mailbox", [str(SAMPLE), *OTHER_MAILBOXES])
+def test_every_lead_message_has_one_outcome(emptied: Stage, mailbox: str) -> None:
+    code, counts = Demo(emptied, "--json", "--mailbox", mailbox).counts()
+
+    assert (code, counts["lost"]) == (0, 0)
+    assert counts["sent"] + counts["refused"] + counts["held"] + counts["dead"] - 1 == counts["received"]
+    assert emptied.value("SELECT count(*) FROM lead_message WHERE direction = 'inbound'") == counts["received"]
+
+
 def test_rows_hold_together_after_a_demo(emptied: Stage) -> None:
     Demo(emptied, "--json").counts()
 
@@ -163,6 +174,19 @@ def test_a_job_row_that_is_deleted_on_the_way_is_a_loss_and_is_said(emptied: Sta
     assert len(deleted) == 1
     assert (code, counts["lost"], counts["received"]) == (1, 1, 19)
     assert counts["sent"] + counts["refused"] == 18
+
+
+def test_mail_that_no_server_takes_ends_as_a_dead_letter_and_not_as_held(emptied: Stage, tmp_path: Path) -> None:
+    mailbox = tmp_path / "mailbox"
+    mailbox.mkdir()
+    (mailbox / "1.eml").write_text("From: lea@prospect.example\n\nTell me more.\n", encoding="ascii")
+    nowhere = {"CALLBOARD_SMTP_URL": f"smtp://127.0.0.1:{free_port()}"}
+
+    code, counts = Demo(emptied, "--json", "--mailbox", str(mailbox), environ=nowhere).counts()
+
+    assert (code, counts["sent"], counts["held"], counts["lost"]) == (0, 0, 0, 0)
+    assert (counts["dead"], counts["retried"]) == (2, 5)
+    assert emptied.rows("SELECT state, intents FROM side_effect") == [("FAILED", 3)]
 
 
 def test_a_worker_killed_between_the_250_and_the_confirmation_sends_nothing_twice(emptied: Stage) -> None:
