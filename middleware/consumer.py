@@ -189,7 +189,8 @@ class LedgerConsumer(Consumer):
         if redis_ids:
             try:
                 self.broker.do_requeue(self.queue_name, *redis_ids)
-            except (redis.ConnectionError, redis.TimeoutError) as error:
+            except redis.RedisError as error:
+                # Any answer but yes, a full or read-only Redis's too: raised here, it would end the consumer's thread.
                 # Their broker's acks keep them; they come back when its heartbeat runs out.
                 event("requeue_failed", "WARNING", queue=self.queue_name, copies=len(redis_ids), error=error)
 

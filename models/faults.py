@@ -8,8 +8,9 @@ import psycopg2
 from policy.errors import DispatchContended, LedgerUnavailable
 
 #: SQLSTATE classes: connection, insufficient resources (disk full, too many connections), operator intervention; and
-#: the contention that passes by itself (lock timeout, deadlock, serialisation).
-_CLASSES = ("08", "53", "57", "58", "40", "55P03", "25006")
+#: the contention that passes by itself (lock timeout, deadlock, serialisation); 25006: a server that was made a
+#: replica meanwhile; 25P03: a session ended for its idleness.
+_CLASSES = ("08", "53", "57", "58", "40", "55P03", "25006", "25P03")
 
 
 def is_infrastructure(error: BaseException) -> bool:
@@ -24,5 +25,6 @@ def is_infrastructure(error: BaseException) -> bool:
     if not isinstance(error, psycopg2.Error):
         return False
     if error.pgcode is None:
-        return isinstance(error, psycopg2.OperationalError)
+        # A connection that breaks inside a result is the bare DatabaseError, without a code: nobody refused anything.
+        return isinstance(error, psycopg2.OperationalError) or type(error) is psycopg2.DatabaseError
     return error.pgcode.startswith(_CLASSES)
