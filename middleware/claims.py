@@ -14,12 +14,13 @@ from middleware import boot, follow_ups, single_claims
 from middleware.claimed_message import held_of
 from middleware.configuration import settings_in_force
 from middleware.in_hand import Held, Phase, current_held
+from middleware.logs import event
 from middleware.outcomes import cancelled, finish_of, judge_plainly
 from middleware.worker_process import WorkerProcess, current_process, process_of
 
 
 class ClaimImpossible(MiddlewareError):
-    """The ledger could not be asked before this worker stopped, so the actor did not run (acts: nobody)."""
+    """There is no live claim on this message, so the actor did not run (acts: an operator: it is dead-lettered)."""
 
 
 class Claims(Middleware):
@@ -35,17 +36,14 @@ class Claims(Middleware):
         boot.stop(broker)
 
     def before_process_message(self, broker: Broker, message: MessageProxy) -> None:
-        process = process_of(broker)
-        if process is None:
-            raise ClaimImpossible("this broker's worker has not booted through its middleware")
-        held = held_of(message)
-        if held is None:
-            held = single_claims.claim_waiting(process, message)
-            if held is None:
-                raise ClaimImpossible("the ledger was away until this worker stopped")
-        _start(process, held)
-        current_held.set(held)
-        current_process.set(process)
+        try:
+            _admit(process_of(broker), message)
+        except MiddlewareError:
+            raise
+        except Exception as error:
+            # Dramatiq runs the actor whatever else a before-hook raises.
+            event("claim_broke", "ERROR", actor=message.actor_name, job_id=message.message_id, error=error)
+            raise ClaimImpossible(f"the claim failed with {type(error).__name__}") from error
 
     def after_process_message(
         self,
@@ -72,6 +70,19 @@ class Claims(Middleware):
         if getattr(message, "judgement", None) is None:
             message.judgement = cancelled("skipped")  # type: ignore[attr-defined]
         self.after_process_message(broker, message)
+
+
+def _admit(process: WorkerProcess | None, message: MessageProxy) -> None:
+    if process is None:
+        raise ClaimImpossible("this broker's worker has not booted through its middleware")
+    held = held_of(message)
+    if held is None:
+        held = single_claims.claim_waiting(process, message)
+        if held is None:
+            single_claims.hand_back(process, message)
+    _start(process, held)
+    current_held.set(held)
+    current_process.set(process)
 
 
 def _start(process: WorkerProcess, held: Held) -> None:

@@ -4,6 +4,7 @@ and suspects. Same statements, less speed.
 
 from __future__ import annotations
 
+from typing import NoReturn
 from uuid import uuid4
 
 import psycopg2
@@ -16,10 +17,12 @@ from middleware.in_hand import Held
 from middleware.logs import event
 from middleware.worker_process import WorkerProcess
 from models.faults import is_infrastructure
-from models.ledger.claim import Claimed, Refused, claim
+from models.ledger.claim import Claimed, Copy, Refused, claim
 from models.ledger.dispatch import Blocked, count_duplicates
 from models.ledger.finish import mark_started
+from models.ledger.letters import RawLetter, put_aside
 from policy.errors import LedgerUnavailable
+from policy.states import DeadReason
 
 #: Seconds between attempts to reach the ledger.
 _WAIT_S = 0.5
@@ -28,7 +31,8 @@ _WAIT_S = 0.5
 def claim_waiting(process: WorkerProcess, message: MessageProxy) -> Held | None:
     """Claim this message, waiting for the ledger as long as the worker runs; None when it stopped before.
 
-    Raises SkipMessage for a copy that must not run; a copy of a dead job is failed first.
+    Raises SkipMessage for a copy that must not run; a copy of a dead job, or one that the ledger refuses, is failed
+    first.
     """
     copy = copy_of(process.broker, message._message, message.encode())
     claim_id, repeated = uuid4(), False
@@ -40,7 +44,7 @@ def claim_waiting(process: WorkerProcess, message: MessageProxy) -> Held | None:
             answer = claim(process.holder, claim_id, [copy], dedupe_s=dedupe_s, repeated=repeated)[copy.job_id]
         except (psycopg2.Error, LedgerUnavailable) as error:
             if not is_infrastructure(error):
-                raise
+                _put_aside(message, copy, error)
             repeated = True
             event("claim_waits", "WARNING", actor=copy.actor, job_id=str(copy.job_id), error=error)
             process.stopping.wait(_WAIT_S)
@@ -49,6 +53,23 @@ def claim_waiting(process: WorkerProcess, message: MessageProxy) -> Held | None:
             return _take(process, message, answer)
         _skip(message, copy.actor, answer)
     return None
+
+
+def hand_back(process: WorkerProcess, message: MessageProxy) -> NoReturn:
+    """The worker stops before the ledger could be asked: the message goes back to its queue, as it came."""
+    process.broker.enqueue(message._message)
+    raise SkipMessage("the ledger was away until this worker stopped")
+
+
+def _put_aside(message: MessageProxy, copy: Copy, error: BaseException) -> NoReturn:
+    letter = RawLetter(
+        copy.queue, str(copy.job_id), copy.payload, DeadReason.REFUSED_BY_LEDGER, type(error).__name__, str(error)
+    )
+    put_aside([letter])
+    event("copy_dead_lettered", "ERROR", queue=copy.queue, redis_id=letter.redis_id, reason=letter.reason.value)
+    metrics.dead_letter(copy.actor, letter.reason.value)
+    message.fail()
+    raise SkipMessage("the ledger refused this message")
 
 
 def commit_start(process: WorkerProcess, held: Held) -> None:
@@ -61,7 +82,7 @@ def commit_start(process: WorkerProcess, held: Held) -> None:
             if not is_infrastructure(error):
                 raise
             event("suspect_waits", "WARNING", job_id=str(held.claim.job_id), error=error)
-            process.stopping.wait(_WAIT_S)
+            process.in_hand.wait_for_room(_WAIT_S)
 
 
 def _take(process: WorkerProcess, message: MessageProxy, claimed: Claimed) -> Held:
