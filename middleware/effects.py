@@ -32,7 +32,7 @@ __all__ = ["Done", "Found", "Guard", "NotFound", "Refused", "Unknown", "once"]
 
 #: Seconds after which a job asks again for an effect that another live claim has open.
 _ASK_AGAIN_S = 5.0
-#: Seconds over which a confirmation is tried while the ledger is away; past that the effect is found INTENDED.
+#: Seconds over which a confirmation is still tried while the ledger is away and the worker stops.
 _CONFIRM_S = 20.0
 _CONFIRM_WAIT_S = 0.25
 
@@ -182,7 +182,9 @@ class _Attempt:
         except BaseException as error:
             self._failed(intent, error, repeats)
             raise
-        self._settle(EffectState.CONFIRMED, intent, result)
+        if self._settle(EffectState.CONFIRMED, intent, result) is None:
+            # A job that went on would succeed beside an effect that is open for ever.
+            raise Reschedule("the confirmation could not be written down", run_at=self._later(_ASK_AGAIN_S))
         return Done(result, replayed=False)
 
     def _failed(self, intent: int, error: BaseException, repeats: bool) -> None:
@@ -204,10 +206,12 @@ class _Attempt:
             raise Reschedule("the effect was settled meanwhile", run_at=self._later(_ASK_AGAIN_S))
         raise OutcomeUnknown(f"effect {self.key}: {why}")
 
-    def _settle(self, state: EffectState, intent: int, result: Any) -> bool:
-        """Write the outcome down, waiting a while for the ledger: it is a fact, whoever holds the job by now."""
-        deadline_s = time.monotonic() + _CONFIRM_S
-        text, before = json_text(result), None
+    def _settle(self, state: EffectState, intent: int, result: Any) -> bool | None:
+        """Write the outcome down, however long the ledger is away: it is a fact, whoever holds the job by now.
+
+        False: it stands otherwise already. None: given up, because the worker stops or the ledger refuses it.
+        """
+        text, before, deadline_s = json_text(result), None, None
         while True:
             try:
                 before = ledger.settle(self.key, intent, state, text)
@@ -218,9 +222,11 @@ class _Attempt:
                     event("effect_result_refused", "ERROR", effect_key=self.key, error=error)
                     text = None
                     continue
-                if not is_infrastructure(error) or time.monotonic() > deadline_s:
+                if deadline_s is None and self.process.stopping.is_set():
+                    deadline_s = time.monotonic() + _CONFIRM_S
+                if not is_infrastructure(error) or (deadline_s is not None and time.monotonic() > deadline_s):
                     event("effect_unrecorded", "ERROR", effect_key=self.key, state=state.value, error=error)
-                    return False
+                    return None
                 time.sleep(_CONFIRM_WAIT_S)
         if before is None:
             event("effect_moved_meanwhile", "ERROR", effect_key=self.key, state=state.value)
