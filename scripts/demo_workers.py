@@ -45,12 +45,17 @@ class Crew:
     home: Path
     commands: Mapping[str, Sequence[str]]
     _running: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
+    _left: list[int] = field(default_factory=list)
     _deaths: int = 0
     _died_s: float = 0.0
 
     def __enter__(self) -> Crew:
-        for name in self.commands:
-            self._start(name)
+        try:
+            for name in self.commands:
+                self._start(name)
+        except BaseException:
+            self.__exit__(None, None, None)
+            raise
         return self
 
     def __exit__(
@@ -63,13 +68,10 @@ class Crew:
         for process in self._running.values():
             with suppress(subprocess.TimeoutExpired):
                 process.wait(max(0.0, deadline_s - time.monotonic()))
-            _end_group(process.pid)
+            _signal_group(process.pid, signal.SIGKILL)
             process.wait()
-
-    @property
-    def deaths(self) -> int:
-        """Deaths since `progressed` was last told."""
-        return self._deaths
+        for group in self._left:
+            _signal_group(group, signal.SIGKILL)
 
     def log(self, name: str) -> Path:
         """Where the process writes."""
@@ -90,7 +92,9 @@ class Crew:
                 raise WorkersKeepDying(
                     f"the demo's {name} die again and again (exit {process.returncode}): see {self.log(name)}"
                 )
-            _end_group(process.pid)
+            # Children of a master that was killed work on; they finish what they run and go.
+            _signal_group(process.pid, signal.SIGTERM)
+            self._left.append(process.pid)
             self._start(name)
 
     def _start(self, name: str) -> None:
@@ -113,7 +117,7 @@ def crew(home: Path, *, scheduler: bool) -> Crew:
     return Crew(home, commands)
 
 
-def _end_group(group: int) -> None:
-    """Kill what is left of a process's session: the children of a master that was killed do not end by themselves."""
+def _signal_group(group: int, number: signal.Signals) -> None:
+    """Signal what is left of a process's session; nothing left is no error."""
     with suppress(ProcessLookupError, PermissionError):
-        os.killpg(group, signal.SIGKILL)
+        os.killpg(group, number)
