@@ -39,8 +39,10 @@ def _with_history(ground: Ground, size: int, report: Report, say: Callable[[str]
     grown = ground.with_database(f"bench_{size}")
     written = history.write(grown.database_url, size, lambda rows: say(f"{_name(size)}: {rows:,} written"))
     rows = value(grown.database_url, "SELECT count(*) FROM background_function_run")
+    disk_mib = written.size_bytes / 2**20
     report.notes.append(
-        f"{_name(size)}: {rows:,} attempts, {written.size_bytes / 2**20:,.0f} MiB on disk, made in {written.seconds:,.0f} s"
+        f"{_name(size)}: {rows:,} attempts of as many jobs, {disk_mib:,.0f} MiB on disk, written in"
+        f" {written.seconds:,.0f} s"
     )
     return grown
 

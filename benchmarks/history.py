@@ -1,4 +1,4 @@
-"""A ledger with a past: millions of finished jobs and their attempts, written by SQL as if the last month had made them.
+"""A ledger with a past: millions of finished jobs and their attempts, written by SQL as if made in the last month.
 
 Ids, keys and times rise together, as they do in life, so every index is appended to.
 """
@@ -9,6 +9,7 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from time import monotonic
+from typing import Any
 
 from benchmarks.ground import administering, value
 
@@ -27,23 +28,24 @@ _PAYLOAD = (
 _NUMBERED = f"""
   SELECT n, at, ms, (lpad(to_hex(ms), 12, '0') || '7000' || '8000' || lpad(to_hex(n), 12, '0'))::uuid AS id
   FROM (SELECT n, at, (extract(epoch FROM at) * 1000)::bigint AS ms
-        FROM (SELECT n, now() - interval '{_DAYS} days' * (1 - n::float8 / %(rows)s) - interval '1 minute' AS at
+        FROM (SELECT n, %(now)s - interval '{_DAYS} days' * (1 - n::float8 / %(rows)s) - interval '1 minute' AS at
               FROM generate_series(%(first)s, %(last)s) AS n) AS timed) AS numbered
 """
 
 _JOBS = f"""
-INSERT INTO background_job (id, dispatch_key, holds_key, key_expires_at, actor, queue, payload, client_id, state, run_at,
-  release, released_at, fence, attempts, attempts_spent, attempts_allowed, correlation_id, source, requested_at,
-  created_at, finished_at)
-SELECT id, id::text, at > now() - interval '1 day', at + interval '1 day', 'noop', 'bench', %(payload)s,
+INSERT INTO background_job (
+  id, dispatch_key, holds_key, key_expires_at, actor, queue, payload, client_id, state, run_at, release,
+  released_at, fence, attempts, attempts_spent, attempts_allowed, correlation_id, source, requested_at, created_at,
+  finished_at)
+SELECT id, id::text, at > %(now)s - interval '1 day', at + interval '1 day', 'noop', 'bench', %(payload)s,
   'client-' || n %% 50, 'succeeded', at, 1, at, 1, 1, 1, 5, id::text, 'bench', at, at, at + interval '40 ms'
 FROM ({_NUMBERED}) AS rows
 """
 
 _ATTEMPTS = f"""
-INSERT INTO background_function_run (run_key, job_id, run_id, function_name, status, attempt, fence, source, client_id,
-  dispatch_key, correlation_id, requested_at, claimed_at, started_at, finished_at, duration_ms, queue_ms, worker_id, host,
-  pid, code_version)
+INSERT INTO background_function_run (
+  run_key, job_id, run_id, function_name, status, attempt, fence, source, client_id, dispatch_key, correlation_id,
+  requested_at, claimed_at, started_at, finished_at, duration_ms, queue_ms, worker_id, host, pid, code_version)
 SELECT 'noop:' || id || ':1', id, id, 'noop', 'SUCCEEDED', 1, 1, 'bench', 'client-' || n %% 50, id::text, id::text, at,
   at + interval '20 ms', at + interval '30 ms', at + interval '40 ms', 10, 20,
   '019dae12-0000-7000-8000-000000000000'::uuid, 'bench', 1, 'bench'
@@ -70,9 +72,12 @@ def write(url: str, rows: int, say: Callable[[int], None]) -> History:
             cursor.execute(
                 "SELECT make_attempt_partition(now() - m * interval '1 month') FROM generate_series(1, 2) AS m"
             )
-        attempts = _Writing(url, _ATTEMPTS, rows)
+            cursor.execute("SELECT now()")
+            (now,) = cursor.fetchone() or (None,)
+        rows_of = {"rows": rows, "now": now, "payload": _PAYLOAD.encode()}
+        attempts = _Writing(url, _ATTEMPTS, rows_of)
         attempts.start()
-        _insert(url, _JOBS, rows, say)
+        _insert(url, _JOBS, rows_of, say)
         attempts.end()
         with administering(url) as cursor:
             cursor.execute("VACUUM (ANALYZE) background_job, background_function_run")
@@ -83,9 +88,9 @@ def write(url: str, rows: int, say: Callable[[int], None]) -> History:
 class _Writing(threading.Thread):
     """The attempts, beside the jobs: two sessions use two processors."""
 
-    def __init__(self, url: str, statement: str, rows: int) -> None:
+    def __init__(self, url: str, statement: str, rows_of: dict[str, Any]) -> None:
         super().__init__(daemon=True)
-        self._of = (url, statement, rows)
+        self._of = (url, statement, rows_of)
         self._error: BaseException | None = None
 
     def run(self) -> None:
@@ -101,10 +106,11 @@ class _Writing(threading.Thread):
             raise self._error
 
 
-def _insert(url: str, statement: str, rows: int, say: Callable[[int], None]) -> None:
+def _insert(url: str, statement: str, rows_of: dict[str, Any], say: Callable[[int], None]) -> None:
+    rows = rows_of["rows"]
     with administering(url) as cursor:
         cursor.execute("SET synchronous_commit = off")
         for first in range(1, rows + 1, _CHUNK):
             last = min(first + _CHUNK - 1, rows)
-            cursor.execute(statement, {"rows": rows, "first": first, "last": last, "payload": _PAYLOAD.encode()})
+            cursor.execute(statement, {**rows_of, "first": first, "last": last})
             say(last)

@@ -15,6 +15,7 @@ import redis
 from dramatiq import Broker, Middleware, Worker
 from dramatiq.brokers.redis import RedisBroker
 
+from benchmarks.peer_plays.counting import count_one
 from benchmarks.workloads import RETRY_AFTER_MS, WORK_S, fails
 
 #: The one queue of all measured jobs.
@@ -78,6 +79,7 @@ def _played(broker: Broker) -> Broker:
     _declare("cpu", _cpu)
     _declare("payload", _payload)
     _declare("failing", _failing, max_retries=1, min_backoff=RETRY_AFTER_MS, max_backoff=RETRY_AFTER_MS)
+    _declare("counted", count_one)
     _declare("started", _reporting(client))
     return broker
 

@@ -84,5 +84,6 @@ WORKLOADS: dict[str, Workload] = {
             share=0.1,
             args=lambda _: ("x" * 100_000,),
         ),
+        Workload("counted", "counts itself, as the peers' jobs do", actor="counted"),
     )
 }

@@ -18,6 +18,10 @@ if TYPE_CHECKING:
 _Measure = Callable[["Ground", argparse.Namespace], "Report"]
 
 _WORKLOADS = ("noop", "dispatch", "io", "cpu", "failing", "duplicates", "payload-1k", "payload-100k")
+_PEERS = (
+    *("celery", "celery-results", "celery-late", "procrastinate", "dbos"),
+    *("taskiq", "arq", "huey", "rq", "rq-simple"),
+)
 _FACTORS = {"k": 1_000, "m": 1_000_000}
 
 
@@ -46,6 +50,11 @@ def add_parser(commands: Subparsers) -> None:
         "--rows", type=_size, nargs="+", default=[0, 1_000_000, 5_000_000], metavar="N", help="sizes (0 1m 5m)"
     )
     _amount(growth, rounds=5, count=10_000, of="jobs a round and size")
+    peers = _kind(kinds, "peers", "jobs a second of other job systems, each installed by the suite", _peers)
+    peers.add_argument(
+        "--only", nargs="+", choices=_PEERS, default=list(_PEERS), metavar="NAME", help=", ".join(_PEERS)
+    )
+    _amount(peers, rounds=3, count=10_000, of="jobs a round of ours; slower systems take fewer")
 
 
 def _kind(kinds: Subparsers, name: str, summary: str, measure: _Measure) -> OneLineParser:
@@ -114,6 +123,20 @@ def _growth(ground: Ground, arguments: argparse.Namespace) -> Report:
     from benchmarks import growth
 
     return growth.measure(ground, sizes=arguments.rows, rounds=arguments.rounds, count=arguments.count, say=_say)
+
+
+def _peers(ground: Ground, arguments: argparse.Namespace) -> Report:
+    from benchmarks import peers
+    from middleware.configuration import settings_in_force
+
+    return peers.measure(
+        ground,
+        names=arguments.only,
+        rooms=Path(settings_in_force().home).absolute() / "bench-peers",
+        rounds=arguments.rounds,
+        count=arguments.count,
+        say=_say,
+    )
 
 
 def _say(line: str) -> None:
