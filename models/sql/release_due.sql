@@ -9,7 +9,7 @@ WITH RECURSIVE client (name) AS (
           ORDER BY coalesce(job.client_id, '') LIMIT 1)
   FROM client WHERE client.name IS NOT NULL),
 due AS (
-  SELECT waiting.id, waiting.run_at, row_number() OVER (PARTITION BY client.name ORDER BY waiting.run_at) AS turn
+  SELECT waiting.id, row_number() OVER (PARTITION BY client.name ORDER BY waiting.run_at) AS turn
   FROM client CROSS JOIN LATERAL (
     SELECT CASE WHEN client.name = '' OR $3::int IS NULL THEN $2::int
                 ELSE least($2::int, $3::int - (
@@ -22,7 +22,8 @@ due AS (
     WHERE job.state = 'pending' AND job.queue = $1 AND coalesce(job.client_id, '') = client.name AND job.run_at <= now()
     ORDER BY job.run_at LIMIT greatest(share.jobs, 0)) AS waiting
   WHERE client.name IS NOT NULL),
-chosen AS MATERIALIZED (SELECT id FROM due ORDER BY turn, run_at LIMIT $2),
+-- Where there are more clients than room, chance decides: the one who waits longest would be first again and again.
+chosen AS MATERIALIZED (SELECT id FROM due ORDER BY turn, random() LIMIT $2),
 locked AS MATERIALIZED (
   SELECT job.id FROM background_job AS job JOIN chosen USING (id)
   WHERE job.state = 'pending' AND job.run_at <= now() ORDER BY job.id FOR UPDATE OF job SKIP LOCKED)
