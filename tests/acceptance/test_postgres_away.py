@@ -45,7 +45,7 @@ def away(servers: embedded.Servers) -> Iterator[None]:
 
 def test_ten_seconds_without_postgres_cost_nothing(stage: Stage, play: ModuleType, breakable: embedded.Servers) -> None:
     workers = stage.start("repertoire", processes=2, threads=2, settings=SETTINGS)
-    ids = [one.job_id for one in dispatch_many([Job(play.step_on, (f"p{n}", 30)) for n in range(200)])]
+    ids = [one.job_id for one in dispatch_many([Job(play.step_on, (f"p{n}", 30)) for n in range(150)])]
     until(lambda: len(stage.trace("stepped")) >= 40, "the middle of the run")
 
     with away(breakable):
@@ -62,14 +62,14 @@ def test_ten_seconds_without_postgres_cost_nothing(stage: Stage, play: ModuleTyp
             dispatch(play.step_on, "in-vain")
     stage.await_state(ids, "succeeded")
 
-    assert Counter(stage.trace("stepped")) == Counter(f"p{n}" for n in range(200))
-    assert 0 < len(started) < 200
+    assert Counter(stage.trace("stepped")) == Counter(f"p{n}" for n in range(150))
+    assert 0 < len(started) < 150
     assert stage.value("SELECT count(*) FROM worker WHERE lost_at IS NOT NULL") == 0
     assert stage.value("SELECT count(*) FROM worker") == 2
     spent = stage.rows("SELECT sum(attempts_spent), sum(crashes), sum(throttles) FROM background_job")
     assert spent == [(0, 0, 0)]
     statuses: dict[str, int] = dict(stage.rows("SELECT status, count(*) FROM background_function_run GROUP BY 1"))
-    assert statuses.pop("SUCCEEDED") == 200
+    assert statuses.pop("SUCCEEDED") == 150
     assert set(statuses) <= {"CANCELLED"}, "claims that no thread had started go back"
     assert stage.value("SELECT count(*) FROM dead_letter") == 0
     until(lambda: stage.in_redis() == 0, "all copies acked")
