@@ -155,7 +155,7 @@ class LedgerRedisBroker(QuickHooks, RedisBroker):
     def epoch(self) -> tuple[str, bool]:
         """The name of this Redis's memory, and whether it was made just now: a new one means that all was lost."""
         key = f"{self.namespace}:callboard.epoch"
-        made = bool(self.client.set(key, self.broker_id, nx=True))
+        made = bool(self.client.set(key, str(uuid4()), nx=True))
         return str(cast("bytes | None", self.client.get(key)) or b"", "utf-8"), made
 
     def force_maintenance(self, queue: str) -> None:
