@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.resources import files
 from typing import Any, NamedTuple, cast
+from uuid import uuid4
 
 import redis
 from dramatiq import Message, Middleware
