@@ -197,13 +197,17 @@ def test_a_worker_killed_between_the_250_and_the_confirmation_sends_nothing_twic
     code, counts = Demo(emptied, "--json", environ=quick).counts()
 
     assert mark.exists()
-    assert (code, counts["held"], counts["lost"], counts["received"]) == (0, 1, 0, 19)
-    assert counts["sent"] == 13
+    assert (code, counts["lost"], counts["received"]) == (0, 0, 19)
+    # The threads beside the one that was accepted die with it: what they had begun is held, too.
+    held = counts["held"]
+    assert held >= 1
+    assert counts["sent"] + held == SAMPLE_COUNTS["sent"]
     mails = mails_in(emptied.folder / "home")
-    assert (len(mails), set(mails.values())) == (14, {1})
-    assert emptied.value("SELECT count(*) FROM side_effect WHERE state = 'UNKNOWN'") == 1
-    assert emptied.value("SELECT count(*) FROM draft WHERE status = 'held'") == 1
-    assert emptied.value("SELECT count(*) FROM dead_letter WHERE reason = 'outcome_unknown'") == 1
+    assert set(mails.values()) == {1}
+    assert counts["sent"] < len(mails) <= SAMPLE_COUNTS["sent"]
+    assert emptied.value("SELECT count(*) FROM side_effect WHERE state = 'UNKNOWN'") == held
+    assert emptied.value("SELECT count(*) FROM draft WHERE status = 'held'") == held
+    assert emptied.value("SELECT count(*) FROM dead_letter WHERE reason = 'outcome_unknown'") == held
 
 
 def _command_lines() -> list[str]:
