@@ -66,16 +66,18 @@ class Batch:
         return not (self._fetched or self._raw or self._doubles)
 
     def add(self, redis_id: str, message: Message[Any], data: bytes) -> None:
-        """Put a decoded copy in; the second copy of one job in a batch is a duplicate by itself."""
+        """Put a decoded copy in. Of two copies of one job only the newer release can be claimed."""
         try:
             copy = copy_of(self._broker, message, data)
         except (ValueError, TypeError, AttributeError, ArithmeticError) as error:
             self.undecodable(redis_id, data, error)
             return
-        if copy.job_id in self._fetched:
-            self._doubles.append((redis_id, copy.actor))
-        else:
-            self._fetched[copy.job_id] = _Fetched(redis_id, message, data, copy)
+        this, other = _Fetched(redis_id, message, data, copy), self._fetched.get(copy.job_id)
+        if other is not None and (other.copy.release or 0) >= (copy.release or 0):
+            this, other = other, this
+        if other is not None:
+            self._doubles.append((other.redis_id, copy.actor))
+        self._fetched[copy.job_id] = this
 
     def undecodable(self, redis_id: str, data: bytes, error: BaseException) -> None:
         """Bytes that are no message: they are dead-lettered raw and harm no neighbour."""
