@@ -18,12 +18,13 @@ from middleware.configuration import connect_database, settings_in_force
 from middleware.copies import make_ready
 from middleware.envelopes import wanted_job
 from middleware.logs import event
+from models.crash_points import crash_point
 from models.database import after_commit
 from models.ledger.dispatch import Blocked, Inserted, Wanted, count_duplicates, dispatch_jobs
 from policy.errors import DispatchContended
 from policy.keys import JOB_ID_RANDOM_BYTES, new_job_id
 
-__all__ = ["Dispatched", "DispatchContended", "Duplicate", "Job", "dispatch", "dispatch_many"]
+__all__ = ["DispatchContended", "Dispatched", "Duplicate", "Job", "dispatch", "dispatch_many"]
 
 #: `source` of a dispatch that names none.
 _SOURCE = "dispatch"
@@ -101,6 +102,7 @@ def dispatch_many(jobs: Iterable[Job]) -> list[Dispatched | Duplicate]:
     answers: list[Dispatched | Duplicate] = []
     for start in range(0, len(wanted), _CHUNK):
         chunk = wanted[start : start + _CHUNK]
+        crash_point("dispatch.before_commit")
         inserted = dispatch_jobs(
             [one for _, one in chunk], dedupe_s=settings.dedupe_s, client_max=settings.client_running_max
         )
@@ -159,6 +161,7 @@ def _after_commit(
     blocked: Sequence[tuple[Wanted, Blocked]],
 ) -> None:
     """What may only be done once the rows are there: copies, counts, log lines. Raises nothing."""
+    crash_point("dispatch.after_commit")
     for broker in {id(broker): broker for broker, _ in owed}.values():
         mine = [one for owner, one in owed if owner is broker]
         for job_id in make_ready(broker, mine, bounded=True):

@@ -17,6 +17,7 @@ from middleware.in_hand import Held, Phase, current_held
 from middleware.logs import event
 from middleware.outcomes import cancelled, finish_of, judge_plainly
 from middleware.worker_process import WorkerProcess, current_process, process_of
+from models.crash_points import crash_point
 
 
 class ClaimImpossible(MiddlewareError):
@@ -98,4 +99,5 @@ def _start(process: WorkerProcess, held: Held) -> None:
         process.slots.write(held.claim.job_id, held.claim.fence)
         if held.claim.suspect:
             single_claims.commit_start(process, held)
+        crash_point("start.before_actor")
         return

@@ -15,6 +15,7 @@ from dramatiq.errors import BrokerError, DecodeError
 from middleware.envelopes import released_copy
 from middleware.logs import event
 from middleware.redis_broker import LedgerRedisBroker, Push
+from models.crash_points import crash_point
 from models.ledger.dispatch import Wanted
 from models.ledger.release import Released, take_back
 
@@ -33,7 +34,9 @@ def make_ready(broker: Broker, released: Sequence[Released | Wanted], *, bounded
     if not due:
         return frozenset()
     try:
+        crash_point("enqueue.before")
         taken = _push(broker, copies, bounded)
+        crash_point("enqueue.after")
     except (redis.RedisError, OSError, BrokerError) as error:
         event("enqueue_failed", "WARNING", jobs=len(due), error=error)
         taken = [False] * len(due)

@@ -20,6 +20,7 @@ from middleware.envelopes import json_text
 from middleware.in_hand import Held, current_held
 from middleware.logs import event
 from middleware.worker_process import WorkerProcess, current_process
+from models.crash_points import crash_point
 from models.database import in_transaction
 from models.faults import is_infrastructure
 from models.ledger import effects as ledger
@@ -146,6 +147,7 @@ class _Attempt:
             self.idempotent_for_s,
             repeats,
         )
+        crash_point("effect.before_intent")
         answer = self._ask(lambda: ledger.intend(intent, seen=found, guard=self.guard))
         if isinstance(answer, ledger.IntentOvertaken):
             raise Reschedule("the effect was moved meanwhile", run_at=self._later(_ASK_AGAIN_S))
@@ -172,6 +174,7 @@ class _Attempt:
             raise Reschedule("the ledger is away", run_at=self._later(_ASK_AGAIN_S)) from error
 
     def _make_call(self, intent: int, repeats: bool) -> Done:
+        crash_point("effect.before_call")
         if not self.process.may_act(self.held.worker_id):
             if not repeats:
                 # Nothing was sent yet, and we can say so: the next holder may intend it anew.
@@ -182,9 +185,11 @@ class _Attempt:
         except BaseException as error:
             self._failed(intent, error, repeats)
             raise
+        crash_point("effect.after_call")
         if self._settle(EffectState.CONFIRMED, intent, result) is None:
             # A job that went on would succeed beside an effect that is open for ever.
             raise Reschedule("the confirmation could not be written down", run_at=self._later(_ASK_AGAIN_S))
+        crash_point("effect.after_confirmation")
         return Done(result, replayed=False)
 
     def _failed(self, intent: int, error: BaseException, repeats: bool) -> None:

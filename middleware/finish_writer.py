@@ -21,6 +21,7 @@ from middleware.copies import make_ready
 from middleware.in_hand import Held
 from middleware.logs import event
 from middleware.redis_broker import LedgerRedisBroker, Settled
+from models.crash_points import crash_point
 from models.database import close_connection
 from models.faults import is_infrastructure
 from models.job_status import write_statuses
@@ -165,6 +166,7 @@ class FinishWriter(threading.Thread):
                     broker.settle([one for _, one in self._owed], pipeline)
                 write_statuses(pipeline, finish_report.last_statuses(batch), self._process.settings.status_ttl_s)
                 pipeline.execute()
+            crash_point("ack.after")
         except redis.RedisError as error:
             # The finishes have committed; a copy that stays is refused as a duplicate when it comes back.
             event("ack_waits", "WARNING", copies=len(self._owed), error=error)

@@ -8,6 +8,7 @@ from uuid import UUID
 
 from middleware.logs import event
 from middleware.redis_broker import LedgerRedisBroker
+from models.crash_points import crash_point
 from models.ledger.release import Unclaimed, take_back, unclaimed_releases
 from policy.keys import redis_id
 
@@ -22,6 +23,7 @@ def sweep(broker: LedgerRedisBroker, *, at_once: bool = False) -> int:
     count = 0
     for page in unclaimed_releases(0.0 if at_once else _OLD_S, _STUCK_S):
         count += len(take_back(_without_copy(broker, page)))
+        crash_point("sweep.after_take_back")
     if count:
         event("releases_swept", "WARNING", jobs=count, at_once=at_once)
     return count

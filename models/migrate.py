@@ -9,6 +9,7 @@ import hashlib
 from dataclasses import dataclass
 from importlib.resources import files
 
+from models.crash_points import crash_point
 from models.database import atomic, query
 from policy.errors import CallboardError
 
@@ -79,4 +80,6 @@ def migrate() -> list[Migration]:
                 "INSERT INTO schema_migration (version, name, digest) VALUES (%s, %s, %s)",
                 (migration.version, migration.name, migration.digest),
             )
+        crash_point("migration.before_commit")
+    crash_point("migration.after_commit")
     return todo

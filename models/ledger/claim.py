@@ -11,6 +11,7 @@ from datetime import datetime
 from typing import NamedTuple
 from uuid import UUID
 
+from models.crash_points import crash_point
 from models.database import Row, atomic, run
 from policy.errors import LedgerUnavailable
 from policy.states import JobState, RefusedCopy
@@ -92,7 +93,9 @@ def claim(
             answers.update((row[0], Claimed(*row)) for row in rows)
             open_ones = [copy for copy in open_ones if copy.job_id not in answers]
         if open_ones:
+            crash_point("claim.before_commit")
             rows = run("claim_jobs", _params(holder, claim_id, open_ones, dedupe_s))
+            crash_point("claim.after_commit")
             answers.update((row[0], Claimed(*row)) for row in rows)
         open_ones = [copy for copy in open_ones if copy.job_id not in answers]
         if open_ones:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
+from models.crash_points import crash_point
 from models.database import atomic, query
 from policy.errors import StaleClaim
 from policy.states import EffectState
@@ -98,6 +99,7 @@ def intend(
             number = _hold(seen)
         else:
             number = _write_intent(intent, seen, refusal)
+        crash_point("effect.before_intent_commit")
     if number is None:
         return IntentOvertaken()
     return IntentTaken(number) if refusal is None else IntentRefused(refusal)

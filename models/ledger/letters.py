@@ -13,6 +13,7 @@ from uuid import UUID, uuid4
 import psycopg2
 import psycopg2.errors
 
+from models.crash_points import crash_point
 from models.database import atomic, query, run
 from policy.errors import InvariantRefused, NotFound
 from policy.requeue import LetterFacts, discard_refusal, requeue_refusal
@@ -86,6 +87,8 @@ def requeue_letter(letter_id: UUID, operator: Operator, *, dedupe_s: int) -> Res
         if refusal is None and not _job_requeued(letter["job_id"], dedupe_s):
             refusal = "key_taken"
         _settle(letter, operator, "requeue", Resolution.REQUEUED, refusal, JobState.PENDING)
+        crash_point("requeue.before_commit")
+    crash_point("requeue.after_commit")
     if refusal is not None:
         raise InvariantRefused(refusal)
     return _resolved(letter)

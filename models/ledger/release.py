@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timezone
 from uuid import UUID
 
+from models.crash_points import crash_point
 from models.database import run
 
 #: Rows read at a time by the sweep.
@@ -44,7 +45,10 @@ def release_due(queue: str, room: int, *, client_max: int | None = None) -> list
 
     No client gets more than `client_max` released and running jobs (None: no cap); jobs of nobody have none.
     """
-    return [Released(row[0], row[1], row[2], bytes(row[3])) for row in run("release_due", (queue, room, client_max))]
+    crash_point("relay.before_release")
+    rows = run("release_due", (queue, room, client_max))
+    crash_point("relay.after_release")
+    return [Released(row[0], row[1], row[2], bytes(row[3])) for row in rows]
 
 
 def take_back(releases: Sequence[tuple[UUID, int]]) -> frozenset[UUID]:

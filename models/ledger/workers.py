@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
+from models.crash_points import crash_point
 from models.database import query, run
 from models.ledger.claim import Holder
 
@@ -84,7 +85,9 @@ def recover_jobs(
 
     `crashed` are counted against their crash budget, `suspects` run alone next time.
     """
+    crash_point("recover.before_commit")
     rows = run("recover_lost_jobs", (list(crashed), list(suspects), [worker_id], limit, max_crashes))
+    crash_point("recover.after_commit")
     return [RecoveredJob(*row) for row in rows]
 
 
