@@ -1,4 +1,4 @@
-"""`once`: an action on the outside world that no retry, requeue or crash repeats (DESIGN §8).
+"""`once`: an action on the outside world that no retry, requeue or crash repeats (docs/architecture.md).
 
 It must not know what the action is. The intent is committed before the call, the outcome after it; what nobody can
 know is held as UNKNOWN.
@@ -243,7 +243,7 @@ class _Attempt:
         return True
 
     def _await_lease(self) -> None:
-        """Open nothing while a beat is overdue (DESIGN §6, Lose); a lost identity opens nothing at all."""
+        """Open nothing while a beat is overdue (docs/architecture.md); a lost identity opens nothing at all."""
         while not self.process.may_act(self.held.worker_id):
             if self.held.worker_id != self.process.holder.id:
                 raise StaleClaim

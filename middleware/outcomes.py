@@ -24,7 +24,7 @@ from policy.verdicts import Budgets, Decision, VerdictKind, classify, decide
 _MESSAGE_BYTES = 2_000
 _TRACEBACK_BYTES = 8_000
 _FRAMES = 30
-#: Backoff of actors that name none, in ms (DESIGN §7).
+#: Backoff of actors that name none, in ms (docs/architecture.md).
 _MIN_BACKOFF_MS = 1_000
 _MAX_BACKOFF_MS = 900_000
 

@@ -21,7 +21,7 @@ _OWN_HOST_FIRST_S = 3.0
 
 
 def recover(process: WorkerProcess) -> int:
-    """One pass: losses are declared only after our own beats had no gap for a whole lease (DESIGN §6, Lose).
+    """One pass: losses are declared only after our own beats had no gap for a whole lease (docs/architecture.md).
 
     Gives how many jobs came back.
     """

@@ -1,6 +1,6 @@
 """What each thread of this process is running, in a small mapped file that survives the process.
 
-The next worker of the host reads it after a crash: only what had started can have caused it (DESIGN §6, Poison).
+The next worker of the host reads it after a crash: only what had started can have caused it (docs/architecture.md).
 It must not know the database.
 """
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 #: Doubling stops here: 2**62 ms is 146 million years, and floats stay exact enough far beyond.
 MOST_DOUBLINGS = 62
 
-#: Jitter is at most this long (DESIGN §7), so that a burst of failures does not come back as a burst.
+#: Jitter is at most this long (docs/architecture.md), so that a burst of failures does not come back as a burst.
 MOST_JITTER_MS = 1_000
 
 

@@ -1,4 +1,4 @@
-"""What to do about an effect as its row stands, and which failures prove that it has not happened (DESIGN §8)."""
+"""What to do about an effect as its row stands, and which failures prove that it has not happened (docs/architecture.md)."""
 
 from __future__ import annotations
 

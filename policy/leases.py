@@ -1,4 +1,4 @@
-"""When a worker may still act on its claims, and when a relay may call others lost (DESIGN §6, Lose).
+"""When a worker may still act on its claims, and when a relay may call others lost (docs/architecture.md).
 
 All times are monotonic seconds of one process; wall clocks and the database's clock stay outside.
 """

@@ -1,4 +1,4 @@
-"""What forbids an operator's verb on a dead letter (DESIGN §10). The statements hold the same conditions."""
+"""What forbids an operator's verb on a dead letter (docs/architecture.md). The statements hold the same conditions."""
 
 from __future__ import annotations
 

@@ -18,7 +18,7 @@ from policy.states import Word
 
 
 class VerdictKind(Word):
-    """What is decided after a failure (DESIGN §7)."""
+    """What is decided after a failure (docs/architecture.md)."""
 
     RETRY = "retry"
     THROTTLED = "throttled"

@@ -1,4 +1,4 @@
-"""The closed sets of words that rows may hold, and which state of a job may follow which (DESIGN §5).
+"""The closed sets of words that rows may hold, and which state of a job may follow which (docs/architecture.md).
 
 Knows nothing of how a state is stored or moved: the ledger does that, with the old state in its `WHERE`.
 """
@@ -90,7 +90,7 @@ class RefusedCopy(Word):
     ORPHAN = "orphan"
 
 
-#: Every move a job may make; anything else is a bug. Drawn in DESIGN §5.
+#: Every move a job may make; anything else is a bug. Drawn in docs/architecture.md.
 TRANSITIONS: Mapping[JobState, frozenset[JobState]] = MappingProxyType(
     {
         JobState.PENDING: frozenset({JobState.QUEUED, JobState.CANCELLED}),
