@@ -34,6 +34,7 @@ def run_list(args: argparse.Namespace) -> ExitCode:
         Column("S", lambda window: str(window.window_seconds), right=True),
         Column("AGE", lambda window: age(window.window_start, now), right=True),
         Column("STATUS", lambda window: window.status),
+        Column("MISSED", lambda window: str(window.missed_before), right=True),
         Column("SOURCE", lambda window: window.source, gives_way=True),
         Column("CORRELATION", lambda window: window.correlation_id, gives_way=True),
         Column("ERROR", lambda window: window.error_message or "-", gives_way=True),

@@ -78,7 +78,7 @@ def list_attempts(wanted: AttemptFilter, span: Span) -> Page[AttemptRow]:
         if not keys:
             return Page([], None)
         conditions.append(Run.run_key.in_(keys))
-    rows = newest(_runs(*conditions), Run.claimed_at, Run.id, span, selective=of_jobs is not None)
+    rows = newest(_runs(*conditions), Run.claimed_at, Run.id, span)
     return page([AttemptRow(*row) for row in rows], span, "claimed_at", "id")
 
 

@@ -53,7 +53,7 @@ class LetterFilter:
 
 def list_letters(wanted: LetterFilter, span: Span) -> Page[LetterRow]:
     """A page of dead letters, the last died first."""
-    rows = newest(_letters(*_conditions(wanted)), Letter.died_at, Letter.id, span, batched=False)
+    rows = newest(_letters(*_conditions(wanted)), Letter.died_at, Letter.id, span)
     return page([LetterRow(*row) for row in rows], span, "died_at", "id")
 
 

@@ -5,9 +5,9 @@ No OFFSET anywhere: a deep page costs what the first one does.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
-from datetime import datetime, timedelta, timezone
+from datetime import datetime, timezone
 from typing import Any, Generic, TypeAlias, TypeVar
 
 from peewee import Model, ModelSelect, Tuple
@@ -19,13 +19,6 @@ RowT = TypeVar("RowT")
 #: A peewee expression; peewee's operators are untyped.
 Condition: TypeAlias = Any
 Select: TypeAlias = "ModelSelect[Any]"
-
-#: The newest rows of a large table are looked for in growing stretches of time, over a BRIN index: the first is
-#: this long, in s, and each further one so many times as long as all before it.
-_FIRST_STRETCH_S = 10.0
-_GROWTH = 8.0
-#: Stretches before all the rest is taken at once: 10 s · 8⁶ is thirty days.
-_STRETCHES = 7
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,26 +71,16 @@ def fetch(select: Select) -> list[Row]:
     return query(sql, params)
 
 
-def newest(
-    select: Select, at: Condition, key: Condition, span: Span, *, selective: bool = False, batched: bool = True
-) -> list[Row]:
-    """At most `span.limit` + 1 rows of `select`, newest first by (`at`, `key`): one more tells that there is more.
-
-    `selective`: a condition of `select` has an index of its own, so all times are looked at together; without
-    `batched` `at` itself has an index that gives the order.
-    """
-    wanted = _within(select, at, key, span).order_by(at.desc(), key.desc())
-    found: list[Row] = []
-    for lower, upper in _stretches(span) if batched and not selective else [(None, None)]:
-        stretch = wanted
-        if lower is not None:
-            stretch = stretch.where(at >= lower)
-        if upper is not None:
-            stretch = stretch.where(at < upper)
-        found += fetch(stretch.limit(span.limit + 1 - len(found)))
-        if len(found) > span.limit:
-            break
-    return found
+def newest(select: Select, at: Condition, key: Condition, span: Span) -> list[Row]:
+    """At most `span.limit` + 1 rows of `select`, newest first by (`at`, `key`): one more tells that there is more."""
+    if span.since is not None:
+        select = select.where(at >= span.since)
+    if span.until is not None:
+        select = select.where(at < span.until)
+    if span.after is not None:
+        # The first condition is implied; only it can use an index over times.
+        select = select.where(at <= span.after.at, Tuple(at, key) < Tuple(span.after.at, span.after.id))
+    return fetch(select.order_by(at.desc(), key.desc()).limit(span.limit + 1))
 
 
 def page(rows: Sequence[RowT], span: Span, at: str, key: str) -> Page[RowT]:
@@ -112,31 +95,3 @@ def database_now() -> datetime:
     """The database's clock: ages and what is due are told by it."""
     now: datetime = query("SELECT clock_timestamp()")[0][0]
     return now
-
-
-def _within(select: Select, at: Condition, key: Condition, span: Span) -> Select:
-    if span.since is not None:
-        select = select.where(at >= span.since)
-    if span.until is not None:
-        select = select.where(at < span.until)
-    if span.after is not None:
-        # The first condition is implied; only it can use the index over times.
-        select = select.where(at <= span.after.at, Tuple(at, key) < Tuple(span.after.at, span.after.id))
-    return select
-
-
-def _stretches(span: Span) -> Iterator[tuple[datetime | None, datetime | None]]:
-    """(from, before) of each stretch, newest first; the last one reaches back without end, or to `since`."""
-    top = datetime.now(timezone.utc)
-    if span.until is not None:
-        top = min(top, span.until)
-    if span.after is not None:
-        top = min(top, span.after.at)
-    upper: datetime | None = None
-    for step in range(_STRETCHES):
-        lower = top - timedelta(seconds=_FIRST_STRETCH_S * _GROWTH**step)
-        if span.since is not None and lower <= span.since:
-            break
-        yield lower, upper
-        upper = lower
-    yield None, upper

@@ -93,6 +93,8 @@ def _arrived(message: LeadMessageRow) -> Event:
 def _window(window: WindowRow) -> Event:
     start = moment(window.window_start)
     text = f"window {start} ({window.window_seconds} s) asked for by {window.source}: {window.status}"
+    if window.missed_before:
+        text += f", {plural(window.missed_before, 'window')} missed before it"
     if window.error_message:
         text += f": {window.error_message}"
     facts = {"dispatch_key": window.dispatch_key, "status": window.status, "source": window.source}

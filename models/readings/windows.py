@@ -30,8 +30,10 @@ class WindowRow:
     process_dispatch_id: str
     maintenance_dispatch_id: str
     error_message: str | None
+    missed_before: int
     created_at: datetime
     updated_at: datetime
+    missed_before: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +51,7 @@ def list_windows(wanted: WindowFilter, span: Span) -> Page[WindowRow]:
         conditions.append(Window.status.in_([status.value for status in wanted.statuses]))
     if wanted.source is not None:
         conditions.append(Window.source == wanted.source)
-    rows = newest(_windows(*conditions), Window.window_start, Window.dispatch_key, span, batched=False)
+    rows = newest(_windows(*conditions), Window.window_start, Window.dispatch_key, span)
     return page([WindowRow(*row) for row in rows], span, "window_start", "dispatch_key")
 
 

@@ -52,9 +52,7 @@ def list_workers(span: Span, *, ended: bool = True) -> Page[WorkerRow]:
     if not ended:
         conditions = [Worker.stopped_at.is_null(), Worker.lost_at.is_null()]
     select = Worker.select(*columns(Worker, WorkerRow))
-    rows = newest(
-        select.where(*conditions) if conditions else select, Worker.started_at, Worker.id, span, batched=False
-    )
+    rows = newest(select.where(*conditions) if conditions else select, Worker.started_at, Worker.id, span)
     return page([WorkerRow(*row) for row in rows], span, "started_at", "id")
 
 

@@ -1,26 +1,21 @@
-"""The chain behind an id, told from rows alone: its order, its words, where each job stands and what comes next."""
+"""The chain behind an id, told from rows alone: its order and its words."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from datetime import timedelta
 from uuid import UUID, uuid4
 
 import pytest
 
 from models.database import query
-from models.ledger import effects
-from models.ledger.cancel import cancel_job
-from models.ledger.claim import Claimed, Holder
-from models.ledger.dispatch import Blocked, Wanted, count_duplicates, dispatch_jobs
+from models.ledger.dispatch import Blocked, count_duplicates, dispatch_jobs
 from models.ledger.finish import finish, give_back
-from models.ledger.letters import Operator, RawLetter, discard_letter, put_aside, requeue_letter
+from models.ledger.letters import Operator, RawLetter, discard_letter, put_aside
 from models.readings import chain as chains
-from models.readings.chain import Chain, gather
-from models.readings.identity import Kind, Named, identify
-from models.readings.outlook import letter_outlook, outlook
+from models.readings.chain import gather
+from models.readings.identity import Kind, Named
+from models.readings.outlook import letter_outlook
 from models.readings.story import Event, describe_rule, tell
-from policy.keys import run_key
 from policy.states import DeadReason, EffectState
 from policy.verdicts import RULES
 from tests.ledger_cases import (
@@ -28,18 +23,13 @@ from tests.ledger_cases import (
     claimed,
     death,
     dispatched,
-    lose,
     registered,
-    retry,
     success,
     wanted,
 )
+from tests.reading_cases import chain_of, effect, letter_of
 
 pytestmark = pytest.mark.usefixtures("ledger_database")
-
-
-def chain_of(text: object) -> Chain:
-    return gather(identify(str(text)), lease_s=30.0)
 
 
 def words(events: list[Event]) -> list[str]:
@@ -48,29 +38,6 @@ def words(events: list[Event]) -> list[str]:
 
 def sentence(events: list[Event], what: str) -> str:
     return next(event.text for event in events if event.what == what)
-
-
-def prospects(job: Wanted) -> tuple[str, str]:
-    """The `now` and `next` of one job."""
-    chain = chain_of(job.id)
-    told = outlook(chain.jobs[0], chain)
-    return told.now, told.next
-
-
-def effect(claim: Claimed, holder: Holder, key: str, state: EffectState | None) -> None:
-    """An effect of this claim, settled unless `state` is None."""
-    intent = effects.Intent(
-        key, "email", claim.job_id, run_key("actor", claim.job_id, claim.attempt), claim.fence, holder.id, None
-    )
-    taken = effects.intend(intent, seen=None, guard=None)
-    assert isinstance(taken, effects.IntentTaken)
-    if state is not None:
-        effects.settle(key, taken.intent, state, '{"provider_reference": "<bell@17>"}')
-
-
-def letter_of(job_id: UUID) -> UUID:
-    found: UUID = query("SELECT id FROM dead_letter WHERE job_id = %s AND resolution = 'OPEN'", (job_id,))[0][0]
-    return found
 
 
 def test_story_of_a_job_goes_from_dispatch_to_death_and_the_operators_verb() -> None:
@@ -240,112 +207,9 @@ def test_late_report_of_a_stale_holder_is_told() -> None:
     assert sentence(events, "late") == "attempt 1 was reported SUCCEEDED when its claim was over: nothing moved"
 
 
-def _waiting_for_a_retry() -> Wanted:
-    holder, job = registered(), dispatched()
-    finish(holder.id, [retry(claimed(holder, job), wait_s=600.0, rule="timeout")], dedupe_s=DEDUPE_S)
-    return job
-
-
-def _due_but_unserved() -> Wanted:
-    return dispatched(queue="mail")
-
-
-def _silently_running() -> Wanted:
-    holder, job = registered(), dispatched()
-    claimed(holder, job)
-    query("UPDATE worker SET heartbeat_at = now() - interval '60 s' WHERE id = %s", (holder.id,))
-    return job
-
-
-def _running_on_a_lost_worker() -> Wanted:
-    holder, job = registered(), dispatched()
-    claimed(holder, job)
-    lose(holder)
-    return job
-
-
-def _running() -> Wanted:
-    holder, job = registered(), dispatched()
-    claimed(holder, job)
-    return job
-
-
-def _queued() -> Wanted:
-    registered()
-    return dispatched()
-
-
-def _succeeded() -> Wanted:
-    holder, job = registered(), dispatched()
-    finish(holder.id, [success(claimed(holder, job))], dedupe_s=DEDUPE_S)
-    return job
-
-
-def _dead() -> Wanted:
+def test_event_of_one_statement_never_precedes_what_it_follows_from() -> None:
     holder, job = registered(), dispatched()
     finish(holder.id, [death(claimed(holder, job))], dedupe_s=DEDUPE_S)
-    return job
-
-
-def _held() -> Wanted:
-    holder, job = registered(), dispatched()
-    claim = claimed(holder, job)
-    effect(claim, holder, "effect:1", EffectState.UNKNOWN)
-    finish(holder.id, [death(claim, death="outcome_unknown")], dedupe_s=DEDUPE_S)
-    return job
-
-
-def _requeued() -> Wanted:
-    job = _dead()
-    requeue_letter(letter_of(job.id), Operator("ann"), dedupe_s=DEDUPE_S)
-    return job
-
-
-def _cancelled() -> Wanted:
-    job = dispatched()
-    cancel_job(job.id, Operator("ann"))
-    return job
-
-
-@pytest.mark.parametrize(
-    ("make", "now", "following"),
-    [
-        pytest.param(
-            _waiting_for_a_retry,
-            "(in 9 min), after attempt 1 FAILED, retry by rule timeout",
-            "A relay releases it then. It has spent 1 of 5 attempts.",
-            id="waiting for a retry",
-        ),
-        pytest.param(_due_but_unserved, "queued: release 1", "Nothing until a worker serves queue mail", id="unserved"),
-        pytest.param(_queued, "nobody has claimed it", "The next free worker of queue default", id="queued"),
-        pytest.param(_running, "alive, last beat", "It ends by itself", id="running"),
-        pytest.param(_silently_running, "silent, last beat 60 s ago", "declares the loss", id="silent"),
-        pytest.param(_running_on_a_lost_worker, "lost, last beat", "closes the attempt as LOST", id="lost"),
-        pytest.param(_succeeded, "in attempt 1", "Nothing. Until", id="succeeded"),
-        pytest.param(_dead, "terminal: no", "callboard dlq requeue", id="dead"),
-        pytest.param(_held, "nobody knows whether effect:1 happened", "refused now, unknown_effects", id="held"),
-        pytest.param(_requeued, "pending, due", "A relay releases it within seconds", id="requeued"),
-        pytest.param(_cancelled, "cancelled", "Nothing: its key is free", id="cancelled"),
-    ],
-)
-def test_where_a_job_stands_and_what_comes_next(make: Callable[[], Wanted], now: str, following: str) -> None:
-    job = make()
-
-    told = prospects(job)
-
-    assert now in told[0]
-    assert following in told[1]
-
-
-def test_key_that_has_expired_is_said_to_be_free() -> None:
-    job = _succeeded()
-    query("UPDATE background_job SET key_expires_at = now() - interval '1 s' WHERE id = %s", (job.id,))
-
-    assert prospects(job)[1] == "Nothing. Its key may be dispatched again."
-
-
-def test_event_of_one_statement_never_precedes_what_it_follows_from() -> None:
-    job = _dead()
     query("UPDATE dead_letter SET died_at = died_at - interval '5 ms'")
 
     chain = chain_of(job.id)
