@@ -69,7 +69,6 @@ class Ticked:
     window: WindowRow
     existing: WindowRow | None = None
     error: str | None = None
-    missed_before: int = 0
     repaired: tuple[str, ...] = ()
     unstarted: tuple[str, ...] = ()
     inline: dict[str, int] | None = None
@@ -95,7 +94,6 @@ class _Tick:
         self.now: datetime = database_now()
         self.window: Window = window_at(self.now, self.settings.dispatch_window_s, source)
         self.key = self.window.dispatch_key
-        self.missed = 0
 
     def carry_out(self) -> Ticked:
         owed = self._open()
@@ -109,10 +107,10 @@ class _Tick:
             return self._inline(TickMode.INLINE_FORCED, existing, None)
         error = self._enqueue([self.key], owed)
         if error is None:
-            return self._with_others(Ticked(TickMode.ENQUEUED, _row(self.key), existing, missed_before=self.missed))
+            return self._with_others(Ticked(TickMode.ENQUEUED, _row(self.key), existing))
         if self.settings.inline_emergency:
             return self._inline(TickMode.INLINE_EMERGENCY, existing, error)
-        return Ticked(TickMode.ENQUEUE_FAILED, _row(self.key), existing, error, self.missed)
+        return Ticked(TickMode.ENQUEUE_FAILED, _row(self.key), existing, error)
 
     def _open(self) -> Sequence[Released] | None:
         """The window's row and both jobs in one transaction; the copies that are owed, or None if it has a row."""
@@ -133,9 +131,8 @@ class _Tick:
                 return None
             for job in jobs:
                 metrics.job_dispatched(job.actor, job.source)
-            self.missed = opened.missed_before
-            level = "WARNING" if self.missed else "INFO"
-            event("window_opened", level, source=self.window.source, missed_before=self.missed)
+            level = "WARNING" if opened.missed_before else "INFO"
+            event("window_opened", level, source=self.window.source, missed_before=opened.missed_before)
         return opened.owed
 
     def _take_again(self, found: WindowRow) -> Sequence[Released] | None:
@@ -178,7 +175,6 @@ class _Tick:
             ticked.window,
             ticked.existing,
             ticked.error,
-            ticked.missed_before,
             repaired,
             tuple(one.dispatch_key for one in unstarted),
             inline,
@@ -201,7 +197,7 @@ class _Tick:
             _report(ledger.settle_windows(), WindowStatus.ENQUEUED, None)
             row = _row(self.key)
             mode = TickMode.ENQUEUED if row.status == WindowStatus.ENQUEUED.value else TickMode.ENQUEUE_FAILED
-        return Ticked(mode, row, existing, error, self.missed, inline=counts)
+        return Ticked(mode, row, existing, error, inline=counts)
 
     def _run_here(self, owed: Sequence[ledger.OwedWindow], error: str | None) -> dict[str, int]:
         """A worker in this process for these windows' jobs and then for what is due; gives its counts."""

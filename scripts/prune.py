@@ -5,7 +5,9 @@ from __future__ import annotations
 import argparse
 import json
 
+from models.ledger.retention import prunable, prune
 from scripts.exits import ExitCode
+from scripts.ledger_access import open_ledger
 from scripts.parsing import Subparsers
 
 
@@ -25,11 +27,7 @@ def add_parser(commands: Subparsers) -> None:
 
 def run(args: argparse.Namespace) -> ExitCode:
     """Prune until nothing is left; it may be interrupted and repeated at any time."""
-    from middleware.configuration import connect_database, settings_in_force
-    from models.ledger.retention import prunable, prune
-
-    settings = settings_in_force()
-    connect_database(settings)
+    settings = open_ledger()
     counts = (prunable if args.dry_run else prune)(settings.retention_days)
     if args.json:
         print(json.dumps({"dry_run": args.dry_run, "retention_days": settings.retention_days, **counts}, indent=2))

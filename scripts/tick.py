@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from policy.errors import CallboardError, SettingInvalid
 from scripts.exits import ExitCode, one_line, unreachable_line, unreachable_server
+from scripts.ledger_access import open_ledger
 from scripts.parsing import Subparsers
 
 if TYPE_CHECKING:
@@ -46,6 +47,7 @@ def run(args: argparse.Namespace) -> ExitCode:
     from actors.schedule import tick
 
     if args.every is None:
+        open_ledger()
         return _print(tick(args.source), as_json=args.json)
     with _until_signalled() as stopping:
         return _loop(args, stopping)
@@ -57,9 +59,10 @@ def _loop(args: argparse.Namespace, stopping: threading.Event) -> ExitCode:
     """
     from actors.schedule import tick
 
-    due_s = time.monotonic()
+    due_s, opened = time.monotonic(), False
     while not stopping.wait(max(0.0, due_s - time.monotonic())):
         try:
+            opened = opened or bool(open_ledger())
             _print(tick(args.source, stopping=stopping), as_json=args.json, quiet=True)
         except SettingInvalid:
             raise
@@ -95,7 +98,6 @@ def shown(ticked: Ticked) -> dict[str, Any]:
         **{name: _text(value) for name, value in window.items()},
         "existing": existing and {name: _text(value) for name, value in existing.items()},
         "error": ticked.error,
-        "missed_before": ticked.missed_before,
         "repaired": list(ticked.repaired),
         "unstarted": list(ticked.unstarted),
         "inline": ticked.inline,
@@ -115,8 +117,8 @@ def lines(ticked: Ticked) -> Iterator[str]:
         yield "run here: " + (
             ", ".join(f"{count} {name}" for name, count in sorted(ticked.inline.items())) or "nothing"
         )
-    if ticked.missed_before:
-        yield f"{ticked.missed_before} windows before it passed without a tick"
+    if found is None and ticked.window.missed_before:
+        yield f"{ticked.window.missed_before} windows before it passed without a tick"
     if ticked.repaired:
         yield f"{len(ticked.repaired)} earlier windows enqueued: {', '.join(ticked.repaired)}"
     if ticked.unstarted:

@@ -177,7 +177,7 @@ def test_windows_that_nobody_ticked_in_are_recorded_on_the_next_one(clock: Calla
 
     ticked = tick()
 
-    assert ticked.missed_before == 3
+    assert ticked.window.missed_before == 3
     assert [row[2] for row in windows()] == [0, 3]
 
 
