@@ -22,10 +22,13 @@ from peewee import PostgresqlDatabase
 
 psycopg2.extras.register_uuid()  # type: ignore[no-untyped-call]
 
-#: A statement waits this long for a lock at most, in ms: a key in somebody's open transaction (DESIGN §6).
+#: A statement waits this long for a lock at most, in ms: a key in somebody's open transaction (docs/architecture.md).
 LOCK_TIMEOUT_MS = 2_000
 #: A statement of ours that runs longer is cut off, in ms: a database that hangs is a database that is away.
 STATEMENT_TIMEOUT_MS = 30_000
+
+#: A statement that is a transaction of its own and lost to another (SQLSTATE class 40) is repeated so often.
+_REPEATS = 3
 
 Row = tuple[Any, ...]
 
@@ -97,8 +100,19 @@ def run(name: str, params: Sequence[object] = ()) -> list[Row]:
     """Execute the named statement on this thread's connection and give all its rows.
 
     It is prepared at its first use on a connection. Outside `atomic` it is a transaction of its own (one round
-    trip). Raises psycopg2.Error; a connection that broke is replaced by the next call.
+    trip), repeated on a deadlock or serialisation failure. Raises psycopg2.Error; a connection that broke is replaced
+    by the next call.
     """
+    for _ in range(_REPEATS):
+        try:
+            return _execute(name, params)
+        except psycopg2.extensions.TransactionRollbackError:
+            if in_transaction():
+                raise
+    return _execute(name, params)
+
+
+def _execute(name: str, params: Sequence[object]) -> list[Row]:
     connection = _connection()
     with connection.cursor() as cursor:
         if name not in connection.prepared:

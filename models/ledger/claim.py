@@ -12,7 +12,7 @@ from typing import NamedTuple
 from uuid import UUID
 
 from models.crash_points import crash_point
-from models.database import Row, atomic, run
+from models.database import Row, run
 from policy.errors import LedgerUnavailable
 from policy.states import JobState, RefusedCopy
 
@@ -138,8 +138,7 @@ def _key_refusals(copies: Sequence[Copy]) -> dict[UUID, Refused]:
     holders = {row[0]: row for row in run("key_holders", ([copy.dispatch_key for copy in copies], []))}
     expired = sorted(key for key, row in holders.items() if row[4])
     if expired:
-        with atomic():
-            run("let_go_keys", (expired,))
+        run("let_go_keys", (expired,))
     return {
         copy.job_id: Refused(RefusedCopy.DUPLICATE, holder=row[1])
         for copy in copies

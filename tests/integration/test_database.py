@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import os
+from collections.abc import Sequence
 
 import peewee
 import psycopg2
+import psycopg2.errors
 import pytest
 
 from models import database as db
@@ -203,3 +205,36 @@ def test_a_forked_child_opens_a_connection_of_its_own_and_leaves_the_parents_alo
 
     assert int(os.read(read, 20)) != before
     assert query("SELECT pg_backend_pid()")[0][0] == before
+
+
+@pytest.mark.parametrize("error", [psycopg2.errors.DeadlockDetected, psycopg2.errors.SerializationFailure])
+def test_statement_that_lost_to_another_is_repeated(
+    monkeypatch: pytest.MonkeyPatch, error: type[psycopg2.Error]
+) -> None:
+    losses = [error(), error()]
+
+    def losing(name: str, params: Sequence[object]) -> list[db.Row]:
+        if losses:
+            raise losses.pop()
+        return [(name,)]
+
+    monkeypatch.setattr(db, "_execute", losing)
+
+    assert run("queues_due") == [("queues_due",)]
+
+
+def test_statement_that_lost_to_another_inside_a_transaction_is_the_callers_to_repeat(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    calls: list[str] = []
+
+    def losing(name: str, params: Sequence[object]) -> list[db.Row]:
+        calls.append(name)
+        raise psycopg2.errors.DeadlockDetected
+
+    monkeypatch.setattr(db, "_execute", losing)
+
+    with pytest.raises(psycopg2.errors.DeadlockDetected), atomic():
+        run("queues_due")
+
+    assert calls == ["queues_due"]
