@@ -1,4 +1,4 @@
-"""The gate through which every reply goes out: locks, then conditions, then a reason code or nothing (docs/architecture.md).
+"""The gate through which every reply goes out: locks, then conditions, then a reason code or nothing.
 
 It must not know how a mail is sent. What commits after the intent came too late: the gate runs inside its transaction.
 """

@@ -1,4 +1,4 @@
-"""Which mail is never answered (docs/architecture.md): machines, lists, and ourselves. Answering those makes mail loops.
+"""Which mail is never answered: machines, lists, and ourselves. Answering those makes mail loops.
 
 Pure: it sees one mail and the client's own addresses.
 """

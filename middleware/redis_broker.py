@@ -23,7 +23,7 @@ from middleware.hook_calls import QuickHooks
 #: Seconds that a Redis command may take. Longer than the longest blocking wait (1 s), shorter than anyone's patience.
 SOCKET_TIMEOUT_S = 5.0
 CONNECT_TIMEOUT_S = 2.0
-#: Ready messages that a queue's list holds at most while nobody has said better; the relay measures (docs/architecture.md).
+#: Ready messages that a list holds at most while nobody has said better; the relay measures (docs/architecture.md).
 READY_BOUND = 1_000
 #: Dead-letter entries stay in Redis this long, in ms (the letter of record stays in Postgres).
 DEAD_MESSAGE_TTL_MS = 30 * 86_400_000
