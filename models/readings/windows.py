@@ -33,7 +33,6 @@ class WindowRow:
     missed_before: int
     created_at: datetime
     updated_at: datetime
-    missed_before: int
 
 
 @dataclass(frozen=True, slots=True)
