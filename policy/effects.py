@@ -1,4 +1,4 @@
-"""What to do about an effect as its row stands, and which failures prove that it has not happened (docs/architecture.md)."""
+"""What to do about an effect as its row stands, and which failures prove that it has not happened."""
 
 from __future__ import annotations
 
