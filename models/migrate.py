@@ -18,7 +18,10 @@ _LOCK = 0x43414C4C
 
 
 class MigrationChanged(CallboardError):
-    """An applied migration differs from its file; restore the file and put the change into a new one (developer)."""
+    """An applied migration differs from its file.
+
+    Acts: a developer, who restores the file and puts the change into a new one.
+    """
 
 
 @dataclass(frozen=True, slots=True)
