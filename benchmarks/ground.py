@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import socket
 import subprocess
 import sys
@@ -104,15 +105,30 @@ class Ground:
 
 
 @contextmanager
-def prepared() -> Iterator[Ground]:
-    """Servers of their own, durable as in production, for the block. Raises ServersError."""
+def prepared(keep: Path) -> Iterator[Ground]:
+    """Servers of their own, durable as in production, for the block; logs of a failed one go into the folder `keep`.
+
+    Raises ServersError.
+    """
     with tempfile.TemporaryDirectory(prefix="cb-bench-") as name:
         os.chmod(name, 0o755)  # PostgreSQL may run under an account of its own
         folder = Path(name)
         with embedded.running(folder / "home") as servers:
             ground = Ground(servers.database_url, servers.redis_url, folder)
             ground.migrate()
-            yield ground
+            try:
+                yield ground
+            except RoundFailed as error:
+                raise RoundFailed(f"{error} (logs: {_kept(folder, keep)})") from error
+
+
+def _kept(folder: Path, keep: Path) -> Path:
+    """The logs of this run, copied where they outlive it; those of an earlier failure make room."""
+    shutil.rmtree(keep, ignore_errors=True)
+    keep.mkdir(parents=True)
+    for log in [*folder.glob("*.log"), *folder.glob("home/log/*.log")]:
+        shutil.copy(log, keep / log.name)
+    return keep
 
 
 @contextmanager

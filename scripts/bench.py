@@ -78,7 +78,7 @@ def _run(arguments: argparse.Namespace, measure: _Measure) -> int:
 
     if arguments.out:
         arguments.out.mkdir(parents=True, exist_ok=True)
-    with ground.prepared() as prepared:
+    with ground.prepared(keep=_home() / "bench-failed") as prepared:
         found = measure(prepared, arguments)
     if arguments.out:
         (arguments.out / f"{found.benchmark}.json").write_text(report.encoded(found) + "\n", encoding="utf-8")
@@ -127,16 +127,22 @@ def _growth(ground: Ground, arguments: argparse.Namespace) -> Report:
 
 def _peers(ground: Ground, arguments: argparse.Namespace) -> Report:
     from benchmarks import peers
-    from middleware.configuration import settings_in_force
 
     return peers.measure(
         ground,
         names=arguments.only,
-        rooms=Path(settings_in_force().home).absolute() / "bench-peers",
+        rooms=_home() / "bench-peers",
         rounds=arguments.rounds,
         count=arguments.count,
         say=_say,
     )
+
+
+def _home() -> Path:
+    """Where peers' environments and a failed run's logs are kept; the servers' data are not."""
+    from middleware.configuration import settings_in_force
+
+    return Path(settings_in_force().home).absolute()
 
 
 def _say(line: str) -> None:
