@@ -7,20 +7,14 @@ from collections.abc import Callable
 from uuid import UUID, uuid4
 
 import pytest
-import redis
 
-from middleware.invariant_check import check
-from middleware.redis_broker import LedgerRedisBroker, Push
-from middleware.redis_broker import redis_client as client_of
 from models.database import query
 from models.ledger import effects
 from models.ledger.finish import finish, give_back
 from models.readings.invariants import Extent, breaches
 from policy.invariants import SENTENCES, Invariant
-from policy.keys import redis_id, run_key
-from policy.settings import Settings
+from policy.keys import run_key
 from policy.states import EffectState
-from scripts.main import main
 from tests.ledger_cases import (
     DEDUPE_S,
     claimed,
@@ -33,12 +27,6 @@ from tests.ledger_cases import (
 )
 
 pytestmark = pytest.mark.usefixtures("ledger_database")
-
-
-@pytest.fixture
-def broker(redis_client: redis.Redis, redis_url: str) -> LedgerRedisBroker:
-    """A broker on the emptied Redis."""
-    return LedgerRedisBroker(client=client_of(redis_url), middleware=[])
 
 
 def names() -> set[str]:
@@ -249,65 +237,6 @@ def test_job_due_for_long_is_explained_by_a_client_at_its_cap() -> None:
 
     assert at_cap == []
     assert {b.invariant for b in breaches(Extent(), client_max=2)} == {Invariant.DUE_IS_RELEASED}
-
-
-def test_released_job_without_a_copy_is_told_and_one_with_a_copy_is_not(
-    broker: LedgerRedisBroker,
-) -> None:
-    registered()
-    present, absent = dispatched(), dispatched()
-    broker.push([Push("default", redis_id(present.id, 1), b"{}")], bounded=False)
-    young = check(broker, Settings())
-
-    query("UPDATE background_job SET released_at = now() - interval '2 minutes'")
-
-    assert young.breaches == ()
-    assert [(b.invariant, b.subject) for b in check(broker, Settings()).breaches] == [
-        (Invariant.QUEUED_HAS_COPY, str(absent.id))
-    ]
-
-
-def test_redis_away_is_said_and_is_no_breach() -> None:
-    broker = LedgerRedisBroker(client=client_of("redis://127.0.0.1:1/0"), middleware=[])
-    overdue_job()
-    old_worker()
-
-    report = check(broker, Settings())
-
-    assert report.breaches == ()
-    assert "Redis does not answer" in str(report.unchecked)
-
-
-def test_command_is_silent_and_zero_on_a_whole_ledger(
-    redis_client: redis.Redis, capsys: pytest.CaptureFixture[str]
-) -> None:
-    succeeded_job()
-
-    code = main(["check"])
-
-    assert (code, capsys.readouterr().out) == (0, "")
-
-
-def test_command_gives_one_line_a_breach_and_exit_one(
-    redis_client: redis.Redis, capsys: pytest.CaptureFixture[str]
-) -> None:
-    job_id = dead_job()
-    drop_letter(job_id)
-
-    code = main(["check"])
-    lines = capsys.readouterr().out.splitlines()
-    as_object = main(["check", "--json"])
-    document = json.loads(capsys.readouterr().out)
-
-    assert (code, as_object) == (1, 1)
-    assert lines == [
-        f"dead-has-letter: {job_id}: the job is dead and has no open letter ({SENTENCES[Invariant.DEAD_HAS_LETTER]})"
-    ]
-    assert document["breaches"] == [
-        {"invariant": "dead-has-letter", "subject": str(job_id), "detail": "the job is dead and has no open letter"}
-    ]
-    assert set(document["invariants"]) == {str(name) for name in Invariant}
-    assert document["unchecked"] is None
 
 
 def test_check_reads_over_indexes_only(ledger_database: str) -> None:

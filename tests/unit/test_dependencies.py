@@ -19,6 +19,7 @@ EXTRAS: Final = {
     "servers": {"embedded"},
     "tests": {"embedded", "test"},
     "benchmarks": {"embedded", "test"},
+    "rehearsal": {"embedded", "test"},
 }
 
 #: Modules that run in environments of their own, which `callboard bench peers` makes.

@@ -21,13 +21,15 @@ FLOORS: Final = {
     "actors": 4,
     "scripts": 5,
     "console": 5,
+    "rehearsal": 5,
     "benchmarks": 6,
     "tests": 7,
 }
 
 #: Packages that only the named others may import, whatever their floor.
 RESERVED: Final = {
-    "servers": {"scripts", "benchmarks", "tests"},
+    "servers": {"scripts", "rehearsal", "benchmarks", "tests"},
+    "rehearsal": {"benchmarks", "tests"},
     "scripts": {"benchmarks", "tests"},
     "console": {"benchmarks", "tests"},
     "benchmarks": {"scripts", "tests"},
