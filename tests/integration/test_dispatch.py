@@ -144,15 +144,11 @@ def test_due_job_is_born_queued_under_its_first_release() -> None:
     assert job_row(job.id, "state", "release", "released_at IS NOT NULL") == ("queued", 1, True)
 
 
-@pytest.mark.parametrize(
-    "later",
-    [
-        pytest.param({"delay_s": 3600.0}, id="delay"),
-        pytest.param({"run_at": datetime.now(timezone.utc) + timedelta(hours=1)}, id="run-at"),
-    ],
-)
-def test_later_job_waits_as_pending_for_its_time(later: dict[str, Any]) -> None:
-    job = dispatched(**later)
+@pytest.mark.parametrize("named", ["delay_s", "run_at"])
+def test_later_job_waits_as_pending_for_its_time(named: str) -> None:
+    later: dict[str, Any] = {"delay_s": 3600.0, "run_at": datetime.now(timezone.utc) + timedelta(hours=1)}
+
+    job = dispatched(**{named: later[named]})
 
     state, release, wait_s = job_row(job.id, "state", "release", "extract(epoch FROM run_at - now())::float8")
     assert (state, release) == ("pending", 0)
