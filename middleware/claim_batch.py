@@ -13,6 +13,7 @@ from uuid import UUID, uuid4
 
 import psycopg2
 from dramatiq import Message
+from dramatiq.errors import DecodeError
 
 from middleware import finish_report, metrics, not_found
 from middleware.claimed_message import ClaimedMessage
@@ -24,8 +25,9 @@ from middleware.worker_process import WorkerProcess
 from models.faults import is_infrastructure
 from models.ledger.claim import Claimed, Copy, Refused, claim
 from models.ledger.dispatch import Blocked, count_duplicates
+from models.ledger.finish import Failure, Finish
 from models.ledger.letters import RawLetter, put_aside
-from policy.states import DeadReason, RefusedCopy
+from policy.states import DeadReason, JobState, RefusedCopy, RunStatus
 
 if TYPE_CHECKING:
     from middleware.redis_broker import LedgerRedisBroker
@@ -133,7 +135,8 @@ class Batch:
         for job_id, one in self._fetched.items():
             answer = self._claimed[job_id]
             if isinstance(answer, Claimed):
-                taken.append(self._take(process, one, answer))
+                if message := self._take(process, one, answer):
+                    taken.append(message)
                 continue
             metrics.copy_refused(one.copy.actor, answer.outcome.value)
             answers.settled.append(Settled(self._queue, one.redis_id, answer.dead))
@@ -152,12 +155,35 @@ class Batch:
         _count_refused(blocked)
         return answers
 
-    def _take(self, process: WorkerProcess, one: _Fetched, claimed: Claimed) -> ClaimedMessage:
-        message = one.message if claimed.payload is None else Message.decode(bytes(claimed.payload))
+    def _take(self, process: WorkerProcess, one: _Fetched, claimed: Claimed) -> ClaimedMessage | None:
+        """The claimed message to hand on; None for a row whose envelope cannot be read, which is finished here."""
+        held = Held(claimed, process.holder.id, one.copy.actor, self._queue, one.redis_id)
+        try:
+            message = one.message if claimed.payload is None else Message.decode(bytes(claimed.payload))
+        except DecodeError as error:
+            process.in_hand.add([held])
+            process.finish(held, _unreadable(held, error))
+            return None
+        # Classes cannot come in a message: Dramatiq's threads die of anything else here (its actor's stay in force).
+        message.options.pop("throws", None)
         message.options["redis_message_id"] = one.redis_id
-        message = message.copy(queue_name=self._queue)
-        held = Held(claimed, process.holder.id, message.actor_name, self._queue, one.redis_id)
-        return ClaimedMessage(message, held)
+        held.actor = message.actor_name
+        return ClaimedMessage(message.copy(queue_name=self._queue), held)
+
+
+def _unreadable(held: Held, error: BaseException) -> Finish:
+    event("payload_undecodable", "ERROR", job_id=str(held.claim.job_id), error=error)
+    rule = "payload-undecodable"
+    return Finish(
+        held.claim,
+        RunStatus.FAILED.value,
+        JobState.DEAD.value,
+        verdict="terminal",
+        rule=rule,
+        death=DeadReason.UNDECODABLE.value,
+        failure=Failure(type(error).__name__, "the job's envelope cannot be read", "", rule),
+        redis_id=held.redis_id,
+    )
 
 
 def _count_refused(blocked: Sequence[Blocked]) -> None:

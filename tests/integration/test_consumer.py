@@ -1,0 +1,420 @@
+"""Fetched batches: what is claimed, put aside, kept while the ledger is away, and handed back."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any, cast
+from uuid import UUID, uuid4
+
+import dramatiq
+import psycopg2
+import pytest
+import redis
+from dramatiq import MessageProxy
+from dramatiq.errors import ConnectionClosed
+
+from actors.dispatch import Dispatched, dispatch
+from middleware.claimed_message import ClaimedMessage
+from middleware.consumer import LedgerConsumer
+from middleware.redis_broker import LedgerRedisBroker, Push
+from middleware.worker_process import WorkerProcess
+from models.database import query
+from models.ledger.claim import claim as ledger_claim
+from policy.keys import redis_id
+from tests.broker_cases import acting_process, actor_on, broker_on
+from tests.ledger_cases import attempts_of, job_row, lose, state_of, until
+
+pytestmark = pytest.mark.usefixtures("ledger_database", "redis_client")
+
+
+@pytest.fixture
+def broker(redis_url: str) -> LedgerRedisBroker:
+    """Our broker on the session's Redis, with one actor."""
+    broker = broker_on(redis_url)
+    actor_on(broker)
+    return broker
+
+
+@pytest.fixture
+def process(broker: LedgerRedisBroker) -> WorkerProcess:
+    """A worker process of that broker that may act; it writes each finish at once."""
+    return acting_process(broker)
+
+
+@pytest.fixture
+def consumer(broker: LedgerRedisBroker, process: WorkerProcess) -> LedgerConsumer:
+    """The consumer of the default queue."""
+    return cast(LedgerConsumer, broker.consume("default", prefetch=64, timeout=50))
+
+
+def drained(consumer: LedgerConsumer) -> list[MessageProxy]:
+    """All messages that one look at Redis hands on."""
+    found = [next(consumer)]
+    while consumer._ready:
+        found.append(next(consumer))
+    return [message for message in found if message is not None]
+
+
+def enqueued(broker: LedgerRedisBroker, *args: Any) -> UUID:
+    """A dispatched job whose copy is in Redis."""
+    answer = dispatch(broker.get_actor("actor"), *args)
+    assert isinstance(answer, Dispatched)
+    assert answer.enqueued
+    return UUID(answer.job_id)
+
+
+def pushed(broker: LedgerRedisBroker, name: str, **changes: Any) -> None:
+    """A message of any content, as a foreign producer could leave it."""
+    fields: dict[str, Any] = {
+        "queue_name": "default",
+        "actor_name": "actor",
+        "args": [],
+        "kwargs": {},
+        "options": {},
+        "message_id": str(uuid4()),
+        "message_timestamp": 0,
+        **changes,
+    }
+    broker.push([Push("default", name, json.dumps(fields).encode())], bounded=False)
+
+
+def letters(client: redis.Redis) -> set[str]:
+    """Redis ids of the dead-letter entries."""
+    return {str(cast(bytes, name), "utf-8") for name in client.zrange("dramatiq:default.XQ", 0, -1)}
+
+
+def bodies(client: redis.Redis) -> int:
+    """Copies that Redis still has, ready or fetched."""
+    return int(client.hlen("dramatiq:default.msgs"))
+
+
+def test_batch_is_claimed_and_handed_on(broker: LedgerRedisBroker, consumer: LedgerConsumer) -> None:
+    jobs = [enqueued(broker, number) for number in range(5)]
+
+    messages = drained(consumer)
+
+    assert [message.args for message in messages] == [(number,) for number in range(5)]
+    assert all(isinstance(message, ClaimedMessage) for message in messages)
+    assert {state_of(job_id) for job_id in jobs} == {"running"}
+
+
+def test_what_runs_is_the_rows_envelope(
+    broker: LedgerRedisBroker, consumer: LedgerConsumer, redis_client: redis.Redis
+) -> None:
+    job_id = enqueued(broker, "the row's")
+    name = redis_id(job_id, 1)
+    forged = dramatiq.Message.decode(cast(bytes, redis_client.hget("dramatiq:default.msgs", name)))
+    redis_client.hset("dramatiq:default.msgs", name, forged.copy(args=("forged",)).encode())
+
+    (message,) = drained(consumer)
+
+    assert message.args == ("the row's",)
+    assert message.options["redis_message_id"] == name
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        pytest.param(b"\xff\x00", id="not utf-8"),
+        pytest.param(b"{}", id="no message"),
+        pytest.param(b"[1]", id="a list"),
+        pytest.param(b"null", id="null"),
+        pytest.param(
+            json.dumps(
+                {
+                    "queue_name": "default",
+                    "actor_name": "actor",
+                    "args": [],
+                    "kwargs": {},
+                    "options": [],
+                    "message_id": "m",
+                    "message_timestamp": 0,
+                }
+            ).encode(),
+            id="options that are a list",
+        ),
+    ],
+)
+def test_bytes_that_are_no_message_are_put_aside_and_harm_no_neighbour(
+    broker: LedgerRedisBroker, consumer: LedgerConsumer, redis_client: redis.Redis, data: bytes
+) -> None:
+    broker.push([Push("default", "bad", data)], bounded=False)
+    job_id = enqueued(broker)
+
+    messages = drained(consumer)
+
+    assert [message.message_id for message in messages] == [str(job_id)]
+    assert letters(redis_client) == {"bad"}
+    ((raw, *letter),) = query("SELECT raw, redis_message_id, reason, job_id FROM dead_letter")
+    assert (bytes(raw), letter) == (data, ["bad", "undecodable", None])
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        pytest.param({"options": {"max_retries": 10**12}}, id="a number that no column takes"),
+        pytest.param({"options": {"max_retries": float("inf")}}, id="infinitely many retries"),
+        pytest.param({"actor_name": "a\x00b"}, id="nul in the actor's name"),
+        pytest.param({"actor_name": "\ud800"}, id="a lone surrogate in the actor's name"),
+        pytest.param({"actor_name": {"a": 1}}, id="an actor's name that is no text"),
+        pytest.param({"message_id": 7}, id="a message id that is no text"),
+        pytest.param({"message_id": None}, id="no message id"),
+    ],
+)
+def test_message_that_the_ledger_refuses_is_put_aside_raw_and_harms_no_neighbour(
+    broker: LedgerRedisBroker, consumer: LedgerConsumer, redis_client: redis.Redis, changes: dict[str, Any]
+) -> None:
+    jobs = [enqueued(broker) for _ in range(3)]
+    pushed(broker, "bad", **changes)
+    jobs += [enqueued(broker) for _ in range(3)]
+
+    messages = drained(consumer)
+
+    assert {UUID(message.message_id) for message in messages} == set(jobs)
+    assert letters(redis_client) == {"bad"}
+    assert query("SELECT redis_message_id FROM dead_letter") == [("bad",)]
+    assert [attempts_of(job_id) for job_id in jobs] == [["RUNNING"]] * 6
+
+
+def test_plain_send_of_any_spelling_is_claimed(broker: LedgerRedisBroker, consumer: LedgerConsumer) -> None:
+    pushed(
+        broker,
+        "odd",
+        message_id="not a uuid",
+        message_timestamp="yesterday",
+        options={"client_id": 7, "correlation_id": ["x"], "dispatch_key": "x" * 1000, "throws": ["ValueError"]},
+    )
+
+    (message,) = drained(consumer)
+
+    assert isinstance(message, ClaimedMessage)
+    assert job_row(message.claim.job_id, "state", "client_id") == ("running", "7")
+
+
+def test_throws_that_came_with_a_message_is_dropped(broker: LedgerRedisBroker, consumer: LedgerConsumer) -> None:
+    # Dramatiq asks isinstance(error, throws) in the worker thread, which dies of anything but classes.
+    pushed(broker, "odd", options={"throws": ["ValueError"]})
+
+    (message,) = drained(consumer)
+
+    assert "throws" not in message.options
+
+
+def test_refused_copies_leave_redis_and_dead_ones_become_letters(
+    broker: LedgerRedisBroker, consumer: LedgerConsumer, redis_client: redis.Redis
+) -> None:
+    cancelled, dead, gone = (enqueued(broker) for _ in range(3))
+    over = "holds_key = false, finished_at = now()"
+    query(f"UPDATE background_job SET state = 'cancelled', {over} WHERE id = %s", (cancelled,))
+    query(f"UPDATE background_job SET state = 'dead', {over} WHERE id = %s", (dead,))
+    query("DELETE FROM background_job WHERE id = %s", (gone,))
+
+    messages = drained(consumer)
+
+    assert messages == []
+    assert letters(redis_client) == {redis_id(dead, 1), redis_id(gone, 1)}
+    assert bodies(redis_client) == 0
+
+
+def test_two_copies_of_one_job_in_a_batch_are_claimed_once(
+    broker: LedgerRedisBroker, consumer: LedgerConsumer, redis_client: redis.Redis
+) -> None:
+    job_id = enqueued(broker)
+    body = cast(bytes, redis_client.hget("dramatiq:default.msgs", redis_id(job_id, 1)))
+    broker.push([Push("default", "again", body)], bounded=False)
+
+    messages = drained(consumer)
+
+    assert len(messages) == 1
+    assert attempts_of(job_id) == ["RUNNING"]
+    assert bodies(redis_client) == 1
+
+
+@pytest.mark.parametrize("newer_first", [True, False])
+def test_newer_of_two_releases_in_a_batch_is_claimed(
+    broker: LedgerRedisBroker, consumer: LedgerConsumer, redis_client: redis.Redis, newer_first: bool
+) -> None:
+    job_id = enqueued(broker)
+    old = redis_id(job_id, 1)
+    message = dramatiq.Message.decode(cast(bytes, redis_client.hget("dramatiq:default.msgs", old)))
+    newer = message.copy(options={"release": 2})
+    query("UPDATE background_job SET release = 2")
+    broker.push([Push("default", redis_id(job_id, 2), newer.encode())], bounded=False)
+    if newer_first:
+        redis_client.rpush("dramatiq:default", cast(bytes, redis_client.lpop("dramatiq:default")))
+
+    (claimed,) = drained(consumer)
+
+    assert claimed.options["redis_message_id"] == redis_id(job_id, 2)
+    assert state_of(job_id) == "running"
+    assert bodies(redis_client) == 1
+
+
+def test_envelope_of_a_row_that_cannot_be_read_makes_its_job_a_letter(
+    broker: LedgerRedisBroker, consumer: LedgerConsumer, process: WorkerProcess
+) -> None:
+    bad, good = enqueued(broker), enqueued(broker)
+    query("UPDATE background_job SET payload = 'nonsense' WHERE id = %s", (bad,))
+
+    messages = drained(consumer)
+
+    assert [message.message_id for message in messages] == [str(good)]
+    until(lambda: state_of(bad) == "dead", "the letter")
+    assert query("SELECT job_id, reason FROM dead_letter") == [(bad, "undecodable")]
+
+
+def failing(times: int, error: psycopg2.Error) -> Callable[..., Any]:
+    """A claim that fails so often before it asks the ledger."""
+    original, left = ledger_claim, [error] * times
+
+    def claim(*args: Any, **kwargs: Any) -> Any:
+        if left:
+            raise left.pop()
+        return original(*args, **kwargs)
+
+    return claim
+
+
+def test_batch_is_kept_while_the_ledger_is_away_and_nothing_more_is_fetched(
+    broker: LedgerRedisBroker, consumer: LedgerConsumer, redis_client: redis.Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = enqueued(broker)
+    monkeypatch.setattr("middleware.claim_batch.claim", failing(2, psycopg2.OperationalError()))
+
+    before = next(consumer)
+    second = enqueued(broker)
+    meanwhile = next(consumer)
+    left = redis_client.llen("dramatiq:default")
+    after = next(consumer)
+
+    assert (before, meanwhile, left) == (None, None, 1)
+    assert after is not None
+    assert after.message_id == str(first)
+    assert state_of(second) == "queued"
+    assert query("SELECT count(*) FROM dead_letter") == [(0,)]
+
+
+def test_claim_whose_reply_was_lost_is_taken_up_again(
+    broker: LedgerRedisBroker, consumer: LedgerConsumer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job_id = enqueued(broker)
+    original = ledger_claim
+
+    def losing_its_reply(*args: Any, **kwargs: Any) -> Any:
+        original(*args, **kwargs)
+        monkeypatch.setattr("middleware.claim_batch.claim", original)
+        raise psycopg2.OperationalError("server closed the connection unexpectedly")
+
+    monkeypatch.setattr("middleware.claim_batch.claim", losing_its_reply)
+
+    before, after = next(consumer), next(consumer)
+
+    assert before is None
+    assert isinstance(after, ClaimedMessage)
+    assert (after.claim.fence, attempts_of(job_id)) == (1, ["RUNNING"])
+
+
+def test_lost_worker_keeps_its_batch_and_claims_nothing(
+    broker: LedgerRedisBroker, consumer: LedgerConsumer, process: WorkerProcess
+) -> None:
+    job_id = enqueued(broker)
+    lose(process.holder)
+
+    assert next(consumer) is None
+    assert state_of(job_id) == "queued"
+
+
+def test_worker_that_has_not_registered_fetches_nothing(
+    broker: LedgerRedisBroker, consumer: LedgerConsumer, process: WorkerProcess, redis_client: redis.Redis
+) -> None:
+    enqueued(broker)
+    process._registered.clear()
+
+    assert next(consumer) is None
+    assert redis_client.llen("dramatiq:default") == 1
+
+
+def test_stopping_worker_fetches_nothing_more(
+    broker: LedgerRedisBroker, consumer: LedgerConsumer, process: WorkerProcess, redis_client: redis.Redis
+) -> None:
+    enqueued(broker)
+    process.stopping.set()
+
+    assert next(consumer) is None
+    assert redis_client.llen("dramatiq:default") == 1
+
+
+def test_consumer_that_closes_puts_back_what_it_has_not_claimed(
+    broker: LedgerRedisBroker, consumer: LedgerConsumer, redis_client: redis.Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    jobs = [enqueued(broker) for _ in range(3)]
+    monkeypatch.setattr("middleware.claim_batch.claim", failing(1, psycopg2.OperationalError()))
+    next(consumer)
+
+    consumer.close()
+
+    assert redis_client.llen("dramatiq:default") == 3
+    assert {state_of(job_id) for job_id in jobs} == {"queued"}
+
+
+def test_consumer_that_starts_anew_puts_back_what_its_broker_had_fetched_and_nobody_has_in_hand(
+    broker: LedgerRedisBroker, consumer: LedgerConsumer, redis_client: redis.Redis
+) -> None:
+    enqueued(broker)
+    in_hand = drained(consumer)
+    stranded = enqueued(broker)
+    broker.fetch("default", 10)
+
+    broker.consume("default", prefetch=64, timeout=50)
+
+    assert len(in_hand) == 1
+    assert redis_client.lrange("dramatiq:default", 0, -1) == [redis_id(stranded, 1).encode()]
+
+
+def test_message_that_waits_for_its_time_is_not_claimed(broker: LedgerRedisBroker, consumer: LedgerConsumer) -> None:
+    pushed(broker, "later", options={"eta": 9_999_999_999_999})
+
+    (message,) = drained(consumer)
+
+    assert not isinstance(message, ClaimedMessage)
+    assert query("SELECT count(*) FROM background_job") == [(0,)]
+
+
+def test_redis_that_goes_away_is_a_connection_error_of_the_broker(
+    broker: LedgerRedisBroker, consumer: LedgerConsumer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def away(*_: object) -> None:
+        raise redis.ConnectionError
+
+    monkeypatch.setattr(broker, "fetch", away)
+
+    with pytest.raises(ConnectionClosed):
+        next(consumer)
+
+
+def test_claimed_message_is_not_acked_by_the_consumer_before_its_finish(
+    broker: LedgerRedisBroker, consumer: LedgerConsumer, redis_client: redis.Redis
+) -> None:
+    enqueued(broker)
+    (message,) = drained(consumer)
+
+    consumer.ack(message)
+    consumer.nack(message)
+    consumer.requeue([message])
+
+    assert bodies(redis_client) == 1
+    assert redis_client.llen("dramatiq:default") == 0
+
+
+def test_copies_in_hand_bound_what_is_fetched(
+    broker: LedgerRedisBroker, consumer: LedgerConsumer, process: WorkerProcess, redis_client: redis.Redis
+) -> None:
+    for _ in range(100):
+        enqueued(broker)
+
+    for _ in range(20):
+        drained(consumer)
+
+    assert process.in_hand.outstanding("default") == process.prefetch()
+    assert redis_client.llen("dramatiq:default") == 100 - process.prefetch()
