@@ -27,7 +27,8 @@ CONNECT_TIMEOUT_S = 2.0
 READY_BOUND = 1_000
 #: Dead-letter entries stay in Redis this long, in ms (the letter of record stays in Postgres).
 DEAD_MESSAGE_TTL_MS = 30 * 86_400_000
-#: A broker process silent for so long, in ms, loses what it fetched back to the queue.
+#: A broker process silent for so long, in ms, loses what it fetched back to the queue when Dramatiq's own chance comes.
+#: The relay sees to it after a lease.
 HEARTBEAT_TIMEOUT_MS = 60_000
 
 
@@ -159,15 +160,15 @@ class LedgerRedisBroker(QuickHooks, RedisBroker):
         made = bool(self.client.set(key, str(uuid4()), nx=True))
         return str(cast("bytes | None", self.client.get(key)) or b"", "utf-8"), made
 
-    def force_maintenance(self, queue: str) -> None:
-        """Give back what dead broker processes had fetched: Dramatiq does it by chance, we by the clock."""
+    def force_maintenance(self, queue: str, *, silent_s: float) -> None:
+        """Give back what processes silent for so long had fetched: Dramatiq does it by chance, we by the clock."""
         for name in (q_name(queue), f"{q_name(queue)}.DQ"):
             args: list[str | bytes | int] = [
                 "qsize",
                 current_millis(),
                 name,
                 self.broker_id,
-                self.heartbeat_timeout,
+                int(silent_s * 1000),
                 self.dead_message_ttl,
                 1,
                 self._max_unpack_size(),  # type: ignore[no-untyped-call]

@@ -25,9 +25,11 @@ if TYPE_CHECKING:
 UNSTARTED_S = 5.0
 #: Seconds between two releases that finishes ask for: with the default cap, thousands of jobs a second for one client.
 _BREATH_S = 0.01
-#: Seconds between sweeps, and between forced maintenances of Dramatiq's own redelivery.
+#: Seconds between sweeps.
 _SWEEP_S = 5.0
+#: Seconds between forced maintenances of Dramatiq's own redelivery, and how many of them fit into a lease at least.
 _MAINTENANCE_S = 10.0
+_MAINTENANCES_A_LEASE = 3
 
 
 class Relay(threading.Thread):
@@ -65,6 +67,7 @@ class Relay(threading.Thread):
                 if not self._process.stopping.is_set():
                     self._step(self._release)
                     self._step(self._sweep)
+                    self._step(self._maintain)
         finally:
             close_connection()
 
@@ -111,7 +114,15 @@ class Relay(threading.Thread):
         if forgot or now_s - self._swept_s >= _SWEEP_S:
             self._swept_s = now_s
             sweep.sweep(broker, at_once=forgot)
-        if now_s - self._maintained_s >= _MAINTENANCE_S:
+
+    def _maintain(self) -> None:
+        """Give back what a silent process had fetched and not claimed; it says in passing that this process lives.
+
+        A copy of a live process that comes back is refused as a duplicate, or claimed by whoever is first.
+        """
+        broker, lease_s, now_s = self._process.broker, self._process.settings.lease_s, time.monotonic()
+        period_s = min(_MAINTENANCE_S, lease_s / _MAINTENANCES_A_LEASE)
+        if isinstance(broker, LedgerRedisBroker) and now_s - self._maintained_s >= period_s:
             self._maintained_s = now_s
             for queue in self._process.served_queues():
-                broker.force_maintenance(queue)
+                broker.force_maintenance(queue, silent_s=lease_s)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import smtplib
 from email.message import EmailMessage
+from typing import Any
 from urllib.parse import urlsplit
 
 import dramatiq
@@ -18,11 +19,17 @@ def write_to(address: str) -> None:
     once(f"welcome:{address}", lambda key: _submit(address, key), kind="mail")
 
 
-@dramatiq.actor(queue_name="chain")
-def write_and_tell(address: str) -> None:
-    """The same, and what follows from it is a job of its own."""
-    once(f"told:{address}", lambda key: _submit(address, key), kind="mail")
-    write_to.send(f"copy-{address}")
+@dramatiq.actor(on_success="tell")
+def write_and_tell(address: str) -> str:
+    """The same; what follows from its success is a job of its own, inserted as it is finished."""
+    once(f"copy:{address}", lambda key: _submit(address, key), kind="mail")
+    return address
+
+
+@dramatiq.actor
+def tell(_message: dict[str, Any], address: str) -> None:
+    """The follow-up: a second mail."""
+    once(f"told:{address}", lambda key: _submit(f"copy-{address}", key), kind="mail")
 
 
 def _submit(address: str, key: str) -> dict[str, str]:

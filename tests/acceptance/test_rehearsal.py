@@ -26,7 +26,7 @@ POINTS: Final = (
     if ALL
     else (
         "dispatch.after_commit",
-        "claim.after_commit",
+        "claim.before_commit",
         "finish.after_commit",
         "recover.after_commit",
     )
