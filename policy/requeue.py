@@ -19,6 +19,8 @@ REFUSALS: Mapping[str, str] = MappingProxyType(
         "unknown_effects": "An effect of the job may or may not have happened: settle it first.",
         "key_taken": "Another job holds the dispatch key by now: it does this letter's work.",
         "undecodable": "The bytes cannot be read as a message: it can only be discarded.",
+        "changed_since": "The letter is not as it was when it was planned: plan anew.",
+        "not_unknown": "The effect's outcome is known: there is nothing to settle.",
         "reason_missing": "Say why: a discard needs a reason.",
     }
 )

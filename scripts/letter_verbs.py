@@ -17,7 +17,8 @@ from middleware.redis_broker import redis_client
 from models.dead_queue import DeadQueue
 from models.ledger.letters import Operator, Resolved, discard_letter, requeue_letter
 from models.readings.identity import Kind, identify
-from models.readings.letters import LetterRow, find_letter, letter_facts, letters_of
+from models.readings.letter_facts import letter_facts
+from models.readings.letters import LetterRow, find_letter, letters_of
 from policy.errors import InvariantRefused, NotFound
 from policy.requeue import REFUSALS, LetterFacts, discard_refusal, requeue_refusal
 from policy.settings import Settings

@@ -13,6 +13,7 @@ from models.readings.attempts import AttemptRow
 from models.readings.effects import EffectRow
 from models.readings.identity import Kind, Named
 from models.readings.jobs import JobRow
+from models.readings.letter_facts import letter_facts
 from models.readings.letters import LetterRow
 from models.readings.paging import database_now
 from models.readings.replies import DraftRow, LeadMessageRow
@@ -173,7 +174,7 @@ def _unserved(told: Iterable[JobRow], lease_s: float) -> frozenset[str]:
 
 
 def _refusal(letter: LetterRow) -> str | None:
-    facts = letters.letter_facts(letter.id)
+    facts = letter_facts(letter.id)
     return requeue_refusal(facts) if facts else None
 
 

@@ -1,4 +1,4 @@
-"""Reads dead letters: lists, those of jobs, their bytes when asked, and what the invariants want to know of one."""
+"""Reads dead letters: lists, those of jobs, their bytes when asked."""
 
 from __future__ import annotations
 
@@ -10,8 +10,7 @@ from uuid import UUID
 from models.database import query
 from models.readings.paging import Condition, Page, Select, Span, columns, fetch, newest, page
 from models.tables import DeadLetter as Letter
-from policy.requeue import LetterFacts
-from policy.states import DeadReason, JobState, Resolution
+from policy.states import DeadReason, Resolution
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,32 +74,6 @@ def letter_bytes(letter_id: UUID) -> bytes | None:
     """The envelope of a letter, or the raw bytes of one that never became a job. They hold the arguments."""
     rows = query("SELECT coalesce(payload, raw) FROM dead_letter WHERE id = %s", (letter_id,))
     return bytes(rows[0][0]) if rows else None
-
-
-def letter_facts(letter_id: UUID) -> LetterFacts | None:
-    """What `policy.requeue` asks of a letter as it stands; the ledger looks again, under locks, before it moves."""
-    rows = query(
-        "SELECT letter.resolution, letter.job_id IS NULL, letter.payload IS NOT NULL, letter.reason, job.state,"
-        " (SELECT holder.id FROM background_job AS holder WHERE holder.dispatch_key = job.dispatch_key"
-        "   AND holder.holds_key AND holder.id <> job.id"
-        "   AND NOT (holder.state = 'succeeded' AND holder.key_expires_at <= clock_timestamp())),"
-        " (SELECT count(*) FROM side_effect WHERE side_effect.job_id = letter.job_id AND side_effect.state = 'UNKNOWN')"
-        " FROM dead_letter AS letter LEFT JOIN background_job AS job ON job.id = letter.job_id WHERE letter.id = %s",
-        (letter_id,),
-    )
-    if not rows:
-        return None
-    resolution, adopted, decodable, reason, state, key_holder, unknown_effects = rows[0]
-    return LetterFacts(
-        resolution=Resolution(resolution),
-        job_state=JobState(state) if state else None,
-        live_claim=state == JobState.RUNNING.value,
-        unknown_effects=unknown_effects,
-        key_held_by_other=key_holder,
-        adopted=adopted,
-        decodable=decodable,
-        reason=DeadReason(reason),
-    )
 
 
 def _letters(*conditions: Condition) -> Select:

@@ -52,7 +52,10 @@ HOT: dict[str, tuple[Any, ...]] = {
     "take_back_releases": (IDS, NUMBERS),
     "releases_unclaimed": (15.0, NOW, 500, 600.0),
     "recover_lost_jobs": (IDS, IDS, [uuid4()], 500, 3),
-    "requeue_job": (uuid4(), 60),
+    "requeue_jobs": (IDS, [b"{}"] * 64, 60),
+    "discard_jobs": (IDS,),
+    "lock_letters_jobs": (IDS,),
+    "letter_facts": (IDS,),
 }
 
 

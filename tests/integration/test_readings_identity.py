@@ -9,7 +9,7 @@ import pytest
 from models.database import query
 from models.ledger.finish import finish
 from models.readings.identity import Kind, identify, uuid_range
-from models.readings.letters import letter_facts
+from models.readings.letter_facts import letter_facts
 from policy.errors import Ambiguous, NotFound
 from policy.requeue import requeue_refusal
 from tests.ledger_cases import DEDUPE_S, claimed, death, dispatched, registered
