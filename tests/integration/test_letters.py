@@ -20,9 +20,11 @@ from tests.ledger_cases import (
     dispatched,
     in_threads,
     job_row,
+    other_session,
     registered,
     state_of,
     success,
+    when_somebody_waits,
 )
 
 pytestmark = pytest.mark.usefixtures("ledger_database")
@@ -106,6 +108,38 @@ def test_letter_whose_key_is_held_past_its_period_takes_it_back() -> None:
 
     assert job_row(job_id, "holds_key") == (True,)
     assert job_row(other.id, "holds_key") == (False,)
+
+
+def test_letter_whose_key_a_succeeded_job_holds_within_its_period_is_refused() -> None:
+    job_id, letter = dead("k")
+    holder, other = registered(), dispatched("k")
+    finish(holder.id, [success(claimed(holder, other))], dedupe_s=DEDUPE_S)
+
+    with pytest.raises(InvariantRefused, match="key_taken"):
+        requeue_letter(letter, OPERATOR, dedupe_s=DEDUPE_S)
+
+    assert state_of(job_id) == "dead"
+    assert job_row(other.id, "holds_key") == (True,)
+
+
+def test_letter_whose_key_is_being_dispatched_at_this_moment_is_refused(ledger_database: str) -> None:
+    job_id, letter = dead("k")
+
+    with other_session(ledger_database) as cursor:
+        cursor.execute(
+            "INSERT INTO background_job (id, dispatch_key, key_expires_at, actor, queue, payload, state, run_at,"
+            " correlation_id, requested_at)"
+            " VALUES (gen_random_uuid(), 'k', now(), 'a', 'default', '', 'pending', now(), '-', now())"
+        )
+        with (
+            when_somebody_waits(ledger_database, cursor.connection.commit),
+            pytest.raises(InvariantRefused, match="key_taken"),
+        ):
+            requeue_letter(letter, OPERATOR, dedupe_s=DEDUPE_S)
+
+    assert state_of(job_id) == "dead"
+    assert query("SELECT resolution FROM dead_letter") == [("OPEN",)]
+    assert actions() == [("ada", "requeue", "refused: key_taken")]
 
 
 def test_refused_requeue_lets_no_expired_key_go_for_nothing() -> None:
