@@ -54,14 +54,16 @@ def connect(
 ) -> None:
     """Point `database` at `url`; nothing is opened before a thread's first statement.
 
-    Keepalives make a silently cut network visible within about 30 s.
+    Keepalives make a silently cut network visible within about 30 s. Named statements are planned once a connection
+    (and again when statistics change): PostgreSQL chose to plan a dispatch anew each time, which took as long as all
+    the rest of it (750 instead of 430 µs of its processor time).
     """
     database.init(
         url,
         connection_factory=PreparedConnection,
         application_name="callboard",
         options=f"-c statement_timeout={statement_timeout_ms} -c lock_timeout={lock_timeout_ms} -c timezone=UTC"
-        " -c idle_in_transaction_session_timeout=600000",
+        " -c idle_in_transaction_session_timeout=600000 -c plan_cache_mode=force_generic_plan",
         connect_timeout=5,
         keepalives_idle=10,
         keepalives_interval=5,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import threading
 from collections.abc import Sequence
 
 import peewee
@@ -15,7 +16,7 @@ from models import database as db
 from models.database import after_commit, atomic, query, run
 from models.faults import is_infrastructure
 from models.migrate import migrate
-from tests.ledger_cases import in_threads, other_session
+from tests.ledger_cases import in_threads, other_session, until
 
 pytestmark = pytest.mark.usefixtures("ledger_database")
 
@@ -178,10 +179,46 @@ def test_named_statement_is_prepared_once_a_connection(ledger_database: str) -> 
     assert rows == [("queues_due", 3)]
 
 
-def test_two_migrations_at_once_take_turns_however_long_one_of_them_lasts(ledger_database: str) -> None:
+def test_named_statement_is_not_planned_anew_for_each_execution() -> None:
+    for _ in range(7):
+        run("queues_due", ([],))
+
+    plans = query("SELECT generic_plans, custom_plans FROM pg_prepared_statements WHERE name = 'queues_due'")
+    assert plans == [(7, 0)]
+
+
+def test_two_migrations_at_once_take_turns() -> None:
     applied = in_threads([migrate, migrate])
 
     assert applied == [[], []]
+
+
+def test_migration_waits_for_another_for_longer_than_any_statement_may(ledger_database: str) -> None:
+    db.close_connection()
+    db.connect(ledger_database, statement_timeout_ms=200, lock_timeout_ms=100)
+
+    def waits_for_long() -> bool:
+        with other_session(ledger_database) as cursor:
+            cursor.execute(
+                "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()"
+                " AND wait_event_type = 'Lock' AND query_start < clock_timestamp() - interval '0.5 seconds'"
+            )
+            return cursor.fetchone() == (1,)
+
+    def release() -> None:
+        until(waits_for_long, "the migration waiting")
+        holder.connection.rollback()
+
+    with other_session(ledger_database) as holder:
+        holder.execute("SELECT pg_advisory_xact_lock(%s)", (0x43414C4C,))
+        releasing = threading.Thread(target=release)
+        releasing.start()
+        applied = migrate()
+        releasing.join(10)
+
+    assert applied == []
+    db.close_connection()
+    db.connect(ledger_database)
 
 
 @pytest.mark.parametrize("text", [pytest.param("a\x00b", id="nul"), pytest.param("\ud800", id="lone-surrogate")])
