@@ -71,6 +71,7 @@ def migrate() -> list[Migration]:
     with atomic():
         # Behind another migration, and for a table in use, it is worth waiting.
         query("SET LOCAL lock_timeout = 0")
+        query("SET LOCAL statement_timeout = 0")
         query("SELECT pg_advisory_xact_lock(%s)", (_LOCK,))
         query(
             "CREATE TABLE IF NOT EXISTS schema_migration (version integer PRIMARY KEY, name text NOT NULL,"
