@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from models.servers_file import Found
     from policy.settings import Settings
     from scripts.demo_summary import Summary
+    from scripts.demo_windows import WindowCounts
     from scripts.mailboxes import Mailbox
     from scripts.progress import Progress
 
@@ -37,6 +38,7 @@ class Played:
     """How it went: the counts, what could not be waited for, and a lead message whose story is worth a look."""
 
     counts: Summary
+    windows: WindowCounts
     unfinished: list[str]
     example: UUID | None
 
@@ -86,7 +88,7 @@ def run(args: argparse.Namespace) -> ExitCode:
             mails = None if settings.smtp_url else found.mail_dir
     finally:
         progress.clear()
-    return _end(args.json, played, mails, servers_stay=stay)
+    return _end(args.json, played, settings.dispatch_window_s, mails, servers_stay=stay)
 
 
 @contextmanager
@@ -103,31 +105,36 @@ def _servers(settings: Settings) -> Iterator[tuple[Found, bool]]:
 
 
 def _play(settings: Settings, mailbox: Mailbox, progress: Progress, began_s: float, say: Say) -> Played:
-    """Schema, workers, mail in, and the wait for the last outcome."""
+    """Schema, workers and scheduler, mail in, and the wait for the last outcome."""
     from actors.broker import setup
     from models.database import close_connection
     from models.migrate import migrate
+    from models.readings.paging import database_now
     from scripts.demo_mail import mail_in
     from scripts.demo_summary import summary
     from scripts.demo_watch import watch
+    from scripts.demo_windows import await_first_tick, count_windows
     from scripts.demo_workers import crew
-    from scripts.main import COMMANDS
 
     home = Path(os.path.abspath(settings.home))
     setup()
     with _logs_into(home / "log" / "demo.log", settings):
         say("schema", f"{len(migrate())} migrations applied")
+        began_at = database_now()
         progress.show("starting workers", at_once=True)
-        with crew(home, scheduler="tick" in COMMANDS) as workers:
+        with crew(home) as workers:
             say("workers", _workers_line(settings, home))
             cast = mail_in(mailbox)
             say("mailbox", f"{len(mailbox.mails)} mails ingested twice, {cast.dispatched} jobs dispatched, 2 planted")
             unfinished = watch(cast.lead_message_ids, cast.planted, workers, progress, settings)
             counts = summary(cast.lead_message_ids, cast.planted, cast.before, time.monotonic() - began_s)
             progress.show("stopping", at_once=True)
+            await_first_tick(began_at, settings.dispatch_window_s)
             example = cast.example()
+        # After the scheduler's end: the tick that it is at is finished then.
+        windows = count_windows(began_at, settings.dispatch_window_s)
     close_connection()
-    return Played(counts, unfinished, example)
+    return Played(counts, windows, unfinished, example)
 
 
 @contextmanager
@@ -144,16 +151,18 @@ def _logs_into(file: Path, settings: Settings) -> Iterator[None]:
             logs.configure(level=settings.log_level, format=settings.log_format)
 
 
-def _end(as_json: bool, played: Played, mails: Path | None, *, servers_stay: bool) -> ExitCode:
+def _end(as_json: bool, played: Played, window_s: int, mails: Path | None, *, servers_stay: bool) -> ExitCode:
     """The counts, what could not be waited for, and what to try next."""
     from scripts.demo_summary import table
+    from scripts.demo_windows import windows_line
 
     if played.unfinished:
         print(f"callboard: gave up waiting for {'; '.join(played.unfinished)}", file=sys.stderr)
     if as_json:
-        print(json.dumps(asdict(played.counts)))
+        print(json.dumps(asdict(played.counts) | {"windows": asdict(played.windows)}))
     else:
-        print("\n".join(["", *table(played.counts), "", *_next(played, mails, servers_stay)]))
+        windows = windows_line(played.windows, window_s)
+        print("\n".join(["", *table(played.counts), "", f"  {windows}", "", *_next(played, mails, servers_stay)]))
     if played.counts.lost:
         print(f"callboard: {played.counts.lost} lost: received, and no outcome on record", file=sys.stderr)
     return ExitCode.ERROR if played.counts.lost or played.unfinished else ExitCode.DONE
@@ -186,7 +195,7 @@ def _workers_line(settings: Settings, home: Path) -> str:
     from scripts.demo_workers import PROCESSES
 
     metrics = f", metrics at http://localhost:{settings.metrics_port}/metrics" if settings.metrics_port else ""
-    return f"{PROCESSES} processes, logs in {_shown(home / 'log')}{metrics}"
+    return f"{PROCESSES} processes and a scheduler, logs in {_shown(home / 'log')}{metrics}"
 
 
 def _shown(path: Path) -> str:

@@ -1,4 +1,4 @@
-"""The demo's own processes: workers and, where there is one, the scheduler; started, started anew when one dies, ended.
+"""The demo's own processes: workers and the scheduler; started, started anew when one dies, ended.
 
 It must not know what they work on.
 """
@@ -107,13 +107,14 @@ class Crew:
         )
 
 
-def crew(home: Path, *, scheduler: bool) -> Crew:
-    """The workers (with the metrics endpoint beside them), and the scheduler if there is one."""
+def crew(home: Path) -> Crew:
+    """The workers (with the metrics endpoint beside them), and the scheduler."""
     callboard = [sys.executable, "-m", "scripts.main"]
     size = ["--processes", str(PROCESSES), "--threads", str(THREADS), "--shutdown-timeout", str(_FINISH_S)]
-    commands: dict[str, Sequence[str]] = {"workers": [*callboard, "worker", "actors.demo", *size]}
-    if scheduler:
-        commands["scheduler"] = [*callboard, "tick", "--every", "15", "--source", "demo"]
+    commands: dict[str, Sequence[str]] = {
+        "workers": [*callboard, "worker", "actors.demo", *size],
+        "scheduler": [*callboard, "tick", "--every", "15", "--source", "demo"],
+    }
     return Crew(home, commands)
 
 

@@ -108,6 +108,16 @@ def test_the_sample_is_answered_once_however_often_it_is_ingested(emptied: Stage
     assert set(mails.values()) == {1}
 
 
+def test_the_demo_ticks_and_counts_its_windows(emptied: Stage) -> None:
+    code, counts = Demo(emptied, "--json").counts()
+
+    statuses = "SELECT source, status FROM background_dispatch_window"
+    assert code == 0
+    windows = emptied.rows(statuses)
+    assert set(windows) == {("demo", "ENQUEUED")}
+    assert counts["windows"] == {"enqueued": len(windows), "failed": 0, "inline": 0, "dispatching": 0, "missed": 0}
+
+
 @pytest.mark.parametrize("mailbox", [str(SAMPLE), *OTHER_MAILBOXES])
 def test_every_lead_message_has_one_outcome(emptied: Stage, mailbox: str) -> None:
     code, counts = Demo(emptied, "--json", "--mailbox", mailbox).counts()
@@ -153,6 +163,7 @@ def test_it_starts_servers_of_its_own_and_leaves_none_behind(tmp_path: Path, ses
     words = [line.split()[:2] for line in done.stdout.splitlines()]
     assert ["sent", "14"] in words
     assert ["lost", "0"] in words
+    assert "enqueued, 0 failed, 0 inline, 0 missed (of 60 s each)" in done.stdout
     assert "callboard up" in done.stdout
     assert done.stderr == "callboard: skipped 15-not-a-mail.eml: not a mail: it has no headers\n"
     assert not any(str(home) in line for line in _command_lines())
