@@ -13,7 +13,7 @@ MARK := .venv/made-$(shell pwd -P | cksum | cut -d' ' -f1)
 
 help:
 	@echo 'make demo [MAILBOX=path]  the whole road on real servers and real mail, then everything stopped'
-	@echo 'make test                 the whole gate: format, lint, types, unit, integration, acceptance'
+	@echo 'make test                 the whole gate: format, lint, types, unit, integration, acceptance, chaos'
 	@echo 'make .venv                the environment alone; then .venv/bin/callboard --help'
 
 .venv: $(MARK)

@@ -131,7 +131,7 @@ def _count(played: Stage, found: Chaos) -> None:
     jobs = {int(key.partition(":")[2]): (state, reason) for key, state, reason in rows}
     world = Path(played.room.environ["CHAOS_FOLDER"])
     for number in answered:
-        _judge(found, number, *jobs.get(number, (None, None)), _times_done(world, number))
+        judge(found, number, *jobs.get(number, (None, None)), _times_done(world, number))
     found.dispatched = len(answered)
     found.lost += len(rows) - len(jobs)
     statuses = played.room.rows("SELECT status, count(*) FROM background_function_run GROUP BY 1 ORDER BY 1")
@@ -139,7 +139,8 @@ def _count(played: Stage, found: Chaos) -> None:
     found.breaches = _breaches(played)
 
 
-def _judge(found: Chaos, number: int, state: str | None, reason: str | None, done: int) -> None:
+def judge(found: Chaos, number: int, state: str | None, reason: str | None, done: int) -> None:
+    """Count one answered dispatch by how its job stands, why it is dead, and how often its effect happened."""
     found.doubled += done > 1
     if state == "succeeded":
         found.done += 1

@@ -1,0 +1,1 @@
+"""Kill, cut and flush under load; then the invariants."""
