@@ -14,7 +14,7 @@ import redis
 
 from actors.conversations import dispatch_syncs
 from messaging.stuck_drafts import settle_stuck_drafts
-from middleware import metrics, recovery
+from middleware import invariant_check, metrics, recovery
 from middleware.in_hand import Held, current_held
 from middleware.logs import event
 from middleware.releases import release_waiting
@@ -152,6 +152,7 @@ def _parts(process: WorkerProcess) -> dict[str, Callable[[], Any]]:
     """What maintenance does, in order: what people want to know first, what takes long last."""
     return {
         "windows_settled": lambda: len(_settle_windows()),
+        "invariants": lambda: invariant_check.looked_at(process),
         "queues": _queue_health,
         "runs": _run_health,
         "drafts": settle_stuck_drafts,

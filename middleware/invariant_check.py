@@ -10,7 +10,9 @@ from dataclasses import dataclass
 
 import redis
 
+from middleware.logs import event
 from middleware.redis_broker import LedgerRedisBroker
+from middleware.worker_process import WorkerProcess
 from models.ledger.release import Unclaimed, unclaimed_releases
 from models.readings import gauges
 from models.readings.invariants import TOLD_MAX, Extent, breaches
@@ -38,6 +40,23 @@ def check(broker: LedgerRedisBroker, settings: Settings, extent: Extent | None =
     copies, unchecked = _absent_copies(broker, settings)
     rows = breaches(extent, client_max=settings.client_running_max, redis_answers=unchecked is None)
     return Report((*rows, *copies), unchecked)
+
+
+def looked_at(process: WorkerProcess) -> dict[str, object]:
+    """The check as maintenance makes it: an error line for each breach, and the counts. Raises psycopg2.Error.
+
+    On a broker that is not ours nobody can say which copies are there; what rows alone can tell is looked at.
+    """
+    if isinstance(process.broker, LedgerRedisBroker):
+        report = check(process.broker, process.settings)
+    else:
+        found = breaches(Extent(), client_max=process.settings.client_running_max)
+        report = Report(tuple(found), "copies of released jobs: the broker is not ours")
+    for breach in report.breaches:
+        event(
+            "invariant_broken", "ERROR", invariant=str(breach.invariant), subject=breach.subject, detail=breach.detail
+        )
+    return {"breaches": len(report.breaches), "unchecked": report.unchecked}
 
 
 def _absent_copies(broker: LedgerRedisBroker, settings: Settings) -> tuple[list[Breach], str | None]:
