@@ -92,7 +92,8 @@ def scope_of(message: Message[Any] | MessageProxy) -> Scope:
     options = message.options
     claim = getattr(message, "claim", None)
     return Scope(
-        correlation_id=_text(options.get("correlation_id")) or new_correlation_id(),
+        correlation_id=_text(claim.correlation_id if claim is not None else options.get("correlation_id"))
+        or message.message_id,
         job_id=str(claim.job_id) if claim is not None else message.message_id,
         dispatch_key=_text(claim.dispatch_key if claim is not None else options.get("dispatch_key")),
         actor=message.actor_name,
@@ -153,7 +154,8 @@ def stamp(options: dict[str, Any], message_id: str, scope: Scope | None) -> None
     own = options.get("correlation_id")
     if scope is None:
         if not own:
-            options["correlation_id"] = new_correlation_id()
+            # The first of a family gives it its id: who has the one has the other, and no index is needed for it.
+            options["correlation_id"] = message_id
         return
     if not own:
         own = options["correlation_id"] = scope.correlation_id

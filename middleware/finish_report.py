@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from middleware import metrics
+from middleware import logs, metrics
 from middleware.in_hand import Held
 from middleware.logs import event
 from middleware.redis_broker import Settled
@@ -24,14 +24,15 @@ _FINAL = frozenset(state.value for state in FINISHED_STATES)
 def report(process: WorkerProcess, batch: Sequence[tuple[Held, Finish]], finished: Finished) -> None:
     """Count and log each finish of a committed batch; stale ones as what they are."""
     stale = {id(done) for done in finished.stale}
-    for held, done in batch:
-        if id(done) in stale:
-            metrics.stale_write(held.actor)
-            event("stale_write_rejected", "WARNING", **_fields(held, done))
-            continue
-        if done.duration_s is not None:
-            process.took(done.duration_s)
-        event("attempt_closed", **_fields(held, done))
+    with logs.together():
+        for held, done in batch:
+            if id(done) in stale:
+                metrics.stale_write(held.actor)
+                event("stale_write_rejected", "WARNING", **_fields(held, done))
+                continue
+            if done.duration_s is not None:
+                process.took(done.duration_s)
+            event("attempt_closed", **_fields(held, done))
     _count([item for item in batch if id(item[1]) not in stale])
     for job in finished.released:
         metrics.job_dispatched(job.actor, job.source)

@@ -9,7 +9,8 @@ import os
 import sys
 import threading
 import time
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, TextIO
 
 from loguru import logger
@@ -45,18 +46,41 @@ class Sink:
         self.writer = 0
         self._second = -1
         self._second_text = ""
+        self._kept = threading.local()
 
     def __call__(self, message: Message) -> None:
         # A worker must not fail for want of a log: a closed pipe or a full disk loses the line.
         self.writer = threading.get_ident()
         try:
-            stream = self.stream or sys.stderr
-            stream.write(self.encode(self.fields(message.record)))
-            stream.flush()
+            line = self.encode(self.fields(message.record))
+            kept: list[str] | None = getattr(self._kept, "lines", None)
+            if kept is None:
+                self._write(line)
+            else:
+                kept.append(line)
         except Exception:
             self.lost += 1
         finally:
             self.writer = 0
+
+    @contextmanager
+    def together(self) -> Iterator[None]:
+        """Write this thread's lines at the end of the block, in one go: Dramatiq's pipe takes a call a write."""
+        self._kept.lines = lines = list[str]()
+        try:
+            yield
+        finally:
+            self._kept.lines = None
+            try:
+                if lines:
+                    self._write("".join(lines))
+            except Exception:
+                self.lost += len(lines)
+
+    def _write(self, text: str) -> None:
+        stream = self.stream or sys.stderr
+        stream.write(text)
+        stream.flush()
 
     def is_reentered(self) -> bool:
         """Whether this thread is writing a line already: it was interrupted by a signal handler or `__del__`.
@@ -112,6 +136,16 @@ def event(name: str, /, level: str = "INFO", *, error: BaseException | None = No
     if error is not None:
         fields = {**log_lines.error_fields(error), **fields}
     _from_caller.bind(**fields).log(level, name)
+
+
+@contextmanager
+def together() -> Iterator[None]:
+    """Write what this thread logs during the block in one go, at its end; a batch of lines costs the pipe one call."""
+    if _sink is None:
+        yield
+        return
+    with _sink.together():
+        yield
 
 
 def configure(*, level: str, format: str, stream: TextIO | None = None) -> None:

@@ -75,8 +75,10 @@ def test_retry_is_not_caused_by_itself(broker: StubBroker) -> None:
 
 
 def test_scope_of_a_claimed_message_is_the_claims(broker: StubBroker) -> None:
-    claimed = message(correlation_id="family")
-    claimed.claim = SimpleNamespace(job_id="job", attempt=3, client_id="client", dispatch_key="key")  # type: ignore[attr-defined]
+    claimed = message(correlation_id="the copy says otherwise")
+    claimed.claim = SimpleNamespace(  # type: ignore[attr-defined]
+        job_id="job", attempt=3, client_id="client", dispatch_key="key", correlation_id="family"
+    )
 
     broker.emit_before("process_message", claimed)
     scope = correlation.current()

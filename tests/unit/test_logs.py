@@ -116,6 +116,24 @@ def test_error_logged_by_loguru_itself_becomes_fields(stream: io.StringIO) -> No
     assert lines(stream)[0]["error_class"] == "ValueError"
 
 
+def test_lines_written_together_come_in_order_at_the_end_of_the_block(stream: io.StringIO) -> None:
+    with logs.together():
+        logs.event("one")
+        logs.event("two")
+        before = stream.getvalue()
+
+    assert before == ""
+    assert [line["event"] for line in lines(stream)] == ["one", "two"]
+
+
+def test_lines_written_together_are_not_lost_when_the_block_raises(stream: io.StringIO) -> None:
+    with pytest.raises(RuntimeError), logs.together():
+        logs.event("one")
+        raise RuntimeError
+
+    assert [line["event"] for line in lines(stream)] == ["one"]
+
+
 def test_configuring_twice_writes_a_line_once(stream: io.StringIO) -> None:
     logs.configure(level="INFO", format="json", stream=stream)
 
