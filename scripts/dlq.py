@@ -6,17 +6,21 @@ import argparse
 from collections.abc import Callable
 from uuid import UUID
 
-from models.readings.letters import LetterFilter, LetterRow, list_letters
+from models.readings.letters import LetterRow, list_letters
 from models.readings.paging import database_now
 from models.readings.wording import age, moment
-from policy.states import DeadReason, Resolution
+from policy.states import Resolution
 from scripts import letter_verbs
+from scripts.applying import add_apply
 from scripts.exits import ExitCode
 from scripts.ledger_access import open_ledger
+from scripts.letter_filters import add_filter_options, filter_of
 from scripts.letter_screen import show_letter
-from scripts.listing import add_client_option, add_page_options, add_words_option, show_page, span_of
+from scripts.listing import add_page_options, add_words_option, show_page, span_of
 from scripts.parsing import Subparsers
+from scripts.planning import add_plan
 from scripts.screens import Column
+from scripts.settling import add_settle
 from scripts.several import Outcome, add_operator_options, each, login_name, operator_of, report
 
 
@@ -37,19 +41,16 @@ def add_parser(commands: Subparsers) -> None:
     )
     add_operator_options(discard, reason_required=True)
     discard.set_defaults(run=run_discard)
+    add_plan(verbs)
+    add_apply(verbs)
+    add_settle(verbs)
 
 
 def _add_list(verbs: Subparsers) -> None:
     listing = verbs.add_parser("list", help="dead letters, the last died first; open ones unless told otherwise")
-    add_client_option(listing)
-    listing.add_argument("--actor", help="of this actor")
-    listing.add_argument("--queue", help="of this queue")
-    add_words_option(listing, "--reason", DeadReason, "reasons")
+    add_filter_options(listing)
     add_words_option(listing, "--resolution", Resolution, "resolutions")
     listing.add_argument("--all", action="store_true", help="whatever their resolution")
-    listing.add_argument("--error-class", metavar="NAME", help="died of this error")
-    listing.add_argument("--fingerprint", help="with this fingerprint")
-    listing.add_argument("--correlation", metavar="ID", help="of this causal family")
     add_page_options(listing)
     listing.set_defaults(run=run_list)
 
@@ -68,16 +69,7 @@ def run_list(args: argparse.Namespace) -> ExitCode:
     open_ledger()
     now = database_now()
     resolutions = tuple(Resolution) if args.all else tuple(args.resolutions) or (Resolution.OPEN,)
-    wanted = LetterFilter(
-        client_id=args.client_id,
-        actor=args.actor,
-        queue=args.queue,
-        reasons=args.reasons,
-        resolutions=() if len(resolutions) == len(Resolution) else resolutions,
-        error_class=args.error_class,
-        fingerprint=args.fingerprint,
-        correlation_id=args.correlation,
-    )
+    wanted = filter_of(args, () if len(resolutions) == len(Resolution) else resolutions)
     columns: list[Column[LetterRow]] = [
         Column("LETTER", lambda letter: str(letter.id)),
         Column("ACTOR", lambda letter: letter.actor or "-", gives_way=True),

@@ -5,7 +5,8 @@ It must not know which invariants there are: `policy.requeue` names them, the le
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TypeAlias
 from uuid import UUID
@@ -15,6 +16,7 @@ import redis
 from middleware.configuration import redis_url
 from middleware.redis_broker import redis_client
 from models.dead_queue import DeadQueue
+from models.ledger.dispatch import Wanted
 from models.ledger.letters import Operator, Resolved, discard_letter, requeue_letter
 from models.readings.identity import Kind, identify
 from models.readings.letter_facts import letter_facts
@@ -25,8 +27,8 @@ from policy.settings import Settings
 from policy.states import Resolution
 from scripts.several import Outcome, Result
 
-#: Removes a letter's entry from Redis; gives a note for the operator where that did not go as it should.
-RemoveEntry: TypeAlias = "Callable[[Resolved], str | None]"
+#: Removes letters' entries from Redis; gives a note for the operator where that did not go as it should.
+RemoveEntries: TypeAlias = "Callable[[Sequence[Resolved]], str | None]"
 
 
 def find(text: str) -> LetterRow:
@@ -46,7 +48,7 @@ def find(text: str) -> LetterRow:
 
 
 @contextmanager
-def dead_queues(settings: Settings) -> Iterator[RemoveEntry]:
+def dead_queues(settings: Settings) -> Iterator[RemoveEntries]:
     """What removes entries, on one connection. Raises ServersNotFound before anything is done."""
     client = redis_client(redis_url(settings))
     try:
@@ -55,19 +57,19 @@ def dead_queues(settings: Settings) -> Iterator[RemoveEntry]:
         client.close()
 
 
-def requeue(letter_id: UUID, operator: Operator, *, dedupe_s: int, remove_entry: RemoveEntry) -> Outcome:
+def requeue(letter_id: UUID, operator: Operator, *, dedupe_s: int, remove_entry: RemoveEntries) -> Outcome:
     """Have a dead job run again. Raises NotFound, and InvariantRefused; nothing has moved then."""
     with _named_refusals(letter_id, "requeue"):
-        moved = requeue_letter(letter_id, operator, dedupe_s=dedupe_s)
+        moved = requeue_letter(letter_id, operator, dedupe_s=dedupe_s, read_job=reads_adopted)
     text = f"requeued letter {letter_id}: job {moved.job_id} is pending"
-    return Outcome(str(letter_id), Result.DONE, text, note=remove_entry(moved))
+    return Outcome(str(letter_id), Result.DONE, text, note=remove_entry([moved]))
 
 
-def discard(letter_id: UUID, operator: Operator, *, remove_entry: RemoveEntry) -> Outcome:
+def discard(letter_id: UUID, operator: Operator, *, remove_entry: RemoveEntries) -> Outcome:
     """Close a letter for good. Raises NotFound, and InvariantRefused; nothing has moved then."""
     with _named_refusals(letter_id, "discard"):
         moved = discard_letter(letter_id, operator)
-    return Outcome(str(letter_id), Result.DONE, f"discarded letter {letter_id}", note=remove_entry(moved))
+    return Outcome(str(letter_id), Result.DONE, f"discarded letter {letter_id}", note=remove_entry([moved]))
 
 
 def would_requeue(letter_id: UUID) -> Outcome:
@@ -103,12 +105,26 @@ def _refuse(letter_id: UUID, verb: str, reason: str | None) -> None:
         raise InvariantRefused(reason, f"{verb} of letter {letter_id} refused, {reason}: {REFUSALS.get(reason, '')}")
 
 
-def _remove(client: redis.Redis, moved: Resolved) -> str | None:
-    if moved.redis_message_id is None:
-        return None
+def reads_adopted(queue: str, data: bytes) -> Wanted:
+    """The job that an adopted message asks for. Raises ValueError for bytes that are no message.
+
+    Imported when one is met: our families say how many attempts their actors allow.
+    """
+    from actors.broker import setup
+    from middleware.adoption import adopted_job
+
+    return adopted_job(setup(), queue, data)
+
+
+def _remove(client: redis.Redis, moved: Sequence[Resolved]) -> str | None:
+    by_queue: dict[str, list[str]] = defaultdict(list)
+    for one in moved:
+        if one.redis_message_id is not None:
+            by_queue[one.queue].append(one.redis_message_id)
     try:
-        DeadQueue(client, moved.queue).remove(moved.redis_message_id)
+        for queue, redis_ids in by_queue.items():
+            DeadQueue(client, queue).remove_many(redis_ids)
     except redis.RedisError as error:
-        stays = f"its entry in {moved.queue}.XQ stays for `callboard dlq sync`"
-        return f"Redis did not answer, {type(error).__name__}: {stays}"
+        left = ", ".join(f"{queue}.XQ" for queue in by_queue)
+        return f"Redis did not answer, {type(error).__name__}: what is left in {left} goes with `callboard dlq sync`"
     return None

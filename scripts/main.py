@@ -38,7 +38,7 @@ COMMANDS: Final[dict[str, str]] = {
     "windows": "list dispatch windows",
     "workers": "list workers",
     "explain": "the causal chain behind an id",
-    "dlq": "dead letters: list, show, requeue, discard",
+    "dlq": "dead letters: list, show, plan, apply, settle, …",
     "actions": "list what operators did",
     "check": "which invariant does not hold",
     "prune": "remove what is finished and old",

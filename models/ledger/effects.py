@@ -10,7 +10,8 @@ from uuid import UUID
 
 from models.crash_points import crash_point
 from models.database import atomic, query
-from policy.errors import StaleClaim
+from models.ledger.operators import Operator, record_action
+from policy.errors import InvariantRefused, NotFound, StaleClaim
 from policy.states import EffectState
 
 #: Bytes of a stored result at most; a larger one is kept as its size only.
@@ -182,3 +183,28 @@ def _reference(result: str | None) -> str | None:
     found = json.loads(result) if result else None
     reference = found.get("provider_reference") if isinstance(found, dict) else None
     return reference[:512] if isinstance(reference, str) else None
+
+
+def settle_unknown(key: str, job_id: UUID, operator: Operator, *, sent: bool) -> None:
+    """An operator says what became of an unknown effect: CONFIRMED with a result that says who said so, or FAILED.
+
+    Raises NotFound where the job has no such effect, and InvariantRefused (`not_unknown`); then nothing has moved, and
+    the refusal is on record.
+    """
+    state = EffectState.CONFIRMED if sent else EffectState.FAILED
+    result = json.dumps({"settled_by": operator.name, "reason": operator.reason})
+    with atomic():
+        rows = query("SELECT state FROM side_effect WHERE effect_key = %s AND job_id = %s FOR UPDATE", (key, job_id))
+        if not rows:
+            raise NotFound(f"job {job_id} has no effect {key}")
+        moved = query(
+            "UPDATE side_effect SET state = %s, settled_at = clock_timestamp(),"
+            " result = CASE WHEN %s THEN %s::jsonb END"
+            " WHERE effect_key = %s AND job_id = %s AND state = 'UNKNOWN' RETURNING state",
+            (state.value, sent, result, key, job_id),
+        )
+        after = {"state": state.value} if moved else None
+        outcome = "done" if moved else "refused: not_unknown"
+        record_action(operator, "settle", key, outcome, before={"state": rows[0][0]}, after=after)
+    if not moved:
+        raise InvariantRefused("not_unknown")

@@ -48,12 +48,23 @@ class LetterFilter:
     error_class: str | None = None
     fingerprint: str | None = None
     correlation_id: str | None = None
+    text: str | None = None
 
 
 def list_letters(wanted: LetterFilter, span: Span) -> Page[LetterRow]:
     """A page of dead letters, the last died first."""
     rows = newest(_letters(*_conditions(wanted)), Letter.died_at, Letter.id, span)
     return page([LetterRow(*row) for row in rows], span, "died_at", "id")
+
+
+def matching_ids(wanted: LetterFilter, since: datetime | None, until: datetime | None) -> list[UUID]:
+    """Ids of all letters that a filter finds, the first died first."""
+    conditions = _conditions(wanted)
+    conditions += [Letter.died_at >= since] if since else []
+    conditions += [Letter.died_at < until] if until else []
+    select: Select = Letter.select(Letter.id)
+    select = select.where(*conditions) if conditions else select
+    return [row[0] for row in fetch(select.order_by(Letter.died_at, Letter.id))]
 
 
 def find_letter(letter_id: UUID) -> LetterRow | None:
@@ -91,6 +102,8 @@ def _conditions(wanted: LetterFilter) -> list[Condition]:
         (Letter.correlation_id, wanted.correlation_id),
     ]
     conditions: list[Condition] = [column == value for column, value in asked if value is not None]
+    if wanted.text is not None:
+        conditions.append(Letter.error_message.contains(wanted.text) | Letter.error_class.contains(wanted.text))
     if wanted.reasons:
         conditions.append(Letter.reason.in_([reason.value for reason in wanted.reasons]))
     # One alone is an equality: the index over open letters is chosen by it.
