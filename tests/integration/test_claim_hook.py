@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import dramatiq
@@ -14,12 +15,20 @@ from middleware import single_claims
 from middleware.claimed_message import held_of
 from middleware.claims import ClaimImpossible, Claims
 from middleware.in_hand import current_held
-from middleware.worker_process import WorkerProcess
+from middleware.worker_process import WorkerProcess, current_process
 from models.database import query
 from tests.broker_cases import acting_process, actor_on, held_by_process, worker_process
 from tests.ledger_cases import attempts_of, dispatched, job_row, state_of
 
 pytestmark = pytest.mark.usefixtures("ledger_database")
+
+
+@pytest.fixture(autouse=True)
+def nothing_in_hand_afterwards() -> Iterator[None]:
+    """Not every test lets the after-hooks run, which end what the before-hook has begun."""
+    yield
+    current_held.set(None)
+    current_process.set(None)
 
 
 @pytest.fixture
