@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from scripts import bench_faults
 from scripts.exits import ExitCode
 from scripts.parsing import OneLineParser, Subparsers
 
@@ -55,6 +56,7 @@ def add_parser(commands: Subparsers) -> None:
         "--only", nargs="+", choices=_PEERS, default=list(_PEERS), metavar="NAME", help=", ".join(_PEERS)
     )
     _amount(peers, rounds=3, count=10_000, of="jobs a round of ours; slower systems take fewer")
+    bench_faults.add_kinds(kinds)
 
 
 def _kind(kinds: Subparsers, name: str, summary: str, measure: _Measure) -> OneLineParser:

@@ -1,0 +1,74 @@
+"""`callboard bench chaos` and `callboard bench faults`: what breaks, on servers of their own. It must not know how."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Callable
+
+from scripts.exits import ExitCode
+from scripts.parsing import OneLineParser, Subparsers
+
+
+def add_kinds(kinds: Subparsers) -> None:
+    """Both, among the other benchmarks."""
+    chaos = _kind(kinds, "chaos", "load, and faults by seed; then the invariants, and what was lost", _chaos)
+    chaos.add_argument("--minutes", type=_minutes, default=1.0, metavar="M", help="how long things break (default 1)")
+    chaos.add_argument("--seed", type=int, default=1, metavar="S", help="which faults come when (default 1)")
+    faults = _kind(kinds, "faults", "each fault on stock Dramatiq and on Callboard: lost, doubled, stuck", _faults)
+    faults.add_argument("--only", nargs="+", metavar="NAME", help="these faults alone (an unknown name lists them)")
+    faults.add_argument(
+        "--watch", type=_seconds, default=120.0, metavar="S", help="how long stock is watched a fault (default 120)"
+    )
+    faults.add_argument("--page", action="store_true", help="print the page docs/faults.md instead of a table")
+
+
+def _kind(kinds: Subparsers, name: str, summary: str, run: Callable[[argparse.Namespace], int]) -> OneLineParser:
+    parser = kinds.add_parser(name, help=summary, description=summary)
+    parser.add_argument("--json", action="store_true", help="end with one JSON object")
+    parser.set_defaults(run=run)
+    return parser
+
+
+def _chaos(arguments: argparse.Namespace) -> int:
+    from benchmarks import chaos
+
+    found = chaos.run(minutes=arguments.minutes, seed=arguments.seed, say=_say)
+    print(json.dumps(chaos.report(found), indent=2) if arguments.json else chaos.text(found))
+    return ExitCode.DONE if found.clean else ExitCode.ERROR
+
+
+def _faults(arguments: argparse.Namespace) -> int:
+    from benchmarks import faults
+
+    unknown = sorted(set(arguments.only or ()) - set(faults.FAULTS))
+    if unknown:
+        print(f"callboard: no fault is called {', '.join(unknown)}: {', '.join(faults.FAULTS)}", file=sys.stderr)
+        return ExitCode.USAGE
+    rows = faults.measure(arguments.only or list(faults.FAULTS), watch_s=arguments.watch, say=_say)
+    if arguments.json:
+        print(json.dumps(faults.report(rows, arguments.watch), indent=2))
+    else:
+        print(faults.page(rows, arguments.watch) if arguments.page else faults.text(rows))
+    return ExitCode.DONE if faults.ours_is_clean(rows) else ExitCode.ERROR
+
+
+def _say(line: str) -> None:
+    """Progress belongs to a terminal; a pipe gets the result alone."""
+    if sys.stderr.isatty():
+        print(line, file=sys.stderr, flush=True)
+
+
+def _minutes(text: str) -> float:
+    number = float(text)
+    if not 0 < number <= 1_440:
+        raise argparse.ArgumentTypeError(f"{text} is not a number of minutes up to a day")
+    return number
+
+
+def _seconds(text: str) -> float:
+    number = float(text)
+    if not 0 < number <= 3_600:
+        raise argparse.ArgumentTypeError(f"{text} is not a number of seconds up to an hour")
+    return number
