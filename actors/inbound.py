@@ -16,10 +16,12 @@ import psycopg2
 from actors.auto_send import auto_send
 from actors.dispatch import Dispatched, Job, dispatch, dispatch_many
 from messaging import draft_store, mail_store
-from messaging.drafts import DeterministicDrafter, Drafter, DraftRequest, DraftText
+from messaging.drafters import drafter_for
+from messaging.drafts import Drafter, DraftRequest, DraftText
 from messaging.inbox import InboundMail
 from messaging.send_time import send_at, zone_named
 from middleware import metrics
+from middleware.configuration import settings_in_force
 from middleware.logs import event
 from models.database import after_commit, atomic
 from models.ledger.dispatch import Blocked, count_duplicates
@@ -88,9 +90,10 @@ def inbound_post_process(lead_message_id: str, lead_id: str | None = None) -> di
         metrics.guardrail_refused(message.never_answer)
         event("lead_message_never_answered", reason=message.never_answer)
         return {"refused": message.never_answer}
-    text = _draft(message, DeterministicDrafter())
+    # Before the transaction, for a model may take its time; and not again where a former attempt had it written.
+    written = draft_store.find_draft(message.id) or _draft(message, drafter_for(settings_in_force()))
     with atomic():
-        draft = draft_store.keep_draft(message, text)
+        draft = draft_store.keep_draft(message, written) if isinstance(written, DraftText) else written
         draft_store.mark_processed(message.id)
         if draft.status == "pending":
             _dispatch_send(message, draft.id)

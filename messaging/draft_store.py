@@ -114,6 +114,12 @@ def keep_draft(message: InboundMessage, draft: DraftText) -> KeptDraft:
     return KeptDraft(*query("SELECT id, status FROM draft WHERE lead_message_id = %s", (message.id,))[0])
 
 
+def find_draft(lead_message_id: UUID) -> KeptDraft | None:
+    """The draft that answers this lead message, if one was written."""
+    rows = query("SELECT id, status FROM draft WHERE lead_message_id = %s", (lead_message_id,))
+    return KeptDraft(*rows[0]) if rows else None
+
+
 def mark_processed(lead_message_id: UUID) -> None:
     """Say that the inbound job has done its part; the first time is kept."""
     query(
