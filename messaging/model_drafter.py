@@ -30,7 +30,7 @@ _SUBJECT_CHARS = 200
 
 #: What neither a mail nor a row can carry: control characters but tab and line ends, and half characters.
 _UNSENDABLE = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]")
-#: Loggers of the client and of what it stands on. At DEBUG they write whole requests.
+#: Loggers of the client and of what it stands on: below WARNING they tell of every request, with its URL.
 _TALKATIVE = ("openai", "httpx", "httpx2", "httpcore", "httpcore2")
 
 
