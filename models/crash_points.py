@@ -97,7 +97,8 @@ class Armed:
         if action is Action.KILL:
             os.kill(os.getpid(), signal.SIGKILL)
         elif action is Action.STOP:
-            os.kill(os.getpid(), signal.SIGSTOP)
+            # To this thread: sent to the process, another thread may take it, and this one goes on for a while.
+            signal.pthread_kill(threading.get_ident(), signal.SIGSTOP)
         elif action is Action.PAUSE:
             self._wait(point)
         elif action is Action.RAISE:

@@ -161,7 +161,7 @@ class Play:
             reason=reason,
             attempts=self._attempts(job_id),
             mails=self._room.mails() - self._mails,
-            unknown_effects=self._room.value("SELECT count(*) FROM side_effect WHERE state = 'UNKNOWN'"),
+            effects=tuple(row[0] for row in self._room.rows("SELECT state FROM side_effect ORDER BY created_at")),
             breaches=self._breaches(),
         )
 

@@ -41,13 +41,13 @@ class Outcome:
     reason: str | None
     attempts: tuple[str, ...]
     mails: int
-    unknown_effects: int
+    effects: tuple[str, ...]
     breaches: tuple[Breach, ...]
 
     @property
     def held(self) -> bool:
         """Whether an operator has been asked, because nobody can know: neither lost nor done twice."""
-        return self.state == "dead" and self.reason == "outcome_unknown" and self.unknown_effects > 0
+        return self.state == "dead" and self.reason == "outcome_unknown"
 
     def problems(self) -> list[str]:
         """What is wrong, as sentences; none when nothing was lost and nothing happened twice."""

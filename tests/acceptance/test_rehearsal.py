@@ -67,10 +67,10 @@ def test_connection_that_breaks_after_a_claim_repeats_it_harmlessly(rehearsal: R
 
 
 def test_outcome_names_what_was_lost_and_what_happened_twice() -> None:
-    lost = Outcome(MAIL, "ack.after", True, 1, "succeeded", None, (), 0, 0, ())
-    doubled = Outcome(MAIL, "ack.after", True, 2, "succeeded", None, (), 2, 0, ())
-    undone = Outcome(MAIL, "ack.after", True, 1, "dead", "poison", (), 0, 0, ())
-    held = Outcome(MAIL, "effect.after_call", True, 1, "dead", "outcome_unknown", (), 1, 1, ())
+    lost = Outcome(MAIL, "ack.after", True, 1, "succeeded", None, (), 0, (), ())
+    doubled = Outcome(MAIL, "ack.after", True, 2, "succeeded", None, (), 2, (), ())
+    undone = Outcome(MAIL, "ack.after", True, 1, "dead", "poison", (), 0, (), ())
+    held = Outcome(MAIL, "effect.after_call", True, 1, "dead", "outcome_unknown", (), 1, ("UNKNOWN",), ())
 
     assert lost.problems() == ["the job has succeeded and 0 of 1 mails were sent: lost"]
     assert doubled.problems() == ["2 jobs for one dispatch key", "2 mails instead of 1: sent twice"]

@@ -67,6 +67,11 @@ class Workers:
         """Pids of the worker processes that have registered, oldest first."""
         return list(dict.fromkeys(int(line["pid"]) for line in self.lines("worker_registered")))
 
+    @property
+    def ended(self) -> bool:
+        """Whether it has ended by itself."""
+        return self._master.poll() is not None
+
     def terminate(self) -> None:
         """Ask for a graceful stop, as a supervisor does."""
         self._master.send_signal(signal.SIGTERM)
