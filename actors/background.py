@@ -14,9 +14,10 @@ import redis
 
 from actors.conversations import dispatch_syncs
 from messaging.stuck_drafts import settle_stuck_drafts
-from middleware import invariant_check, metrics, recovery
+from middleware import dead_queue_sync, invariant_check, metrics, recovery
 from middleware.in_hand import Held, current_held
 from middleware.logs import event
+from middleware.redis_broker import LedgerRedisBroker
 from middleware.releases import release_waiting
 from middleware.worker_process import WorkerProcess, current_process
 from models.ledger import retention
@@ -24,6 +25,7 @@ from models.ledger.maintenance import let_go_expired_keys, make_partitions_ahead
 from models.ledger.slots import take_slot
 from models.ledger.windows import settle_windows
 from models.readings import health
+from policy.dead_entries import Standing
 from policy.dispatch_metadata import DispatchMetadata, by_hand, parse
 from policy.errors import StaleClaim, Terminal
 from policy.states import WindowStatus
@@ -36,6 +38,8 @@ _PROCESS_LIMIT_MS = 120_000
 _MAINTENANCE_LIMIT_MS = 600_000
 #: Seconds that one maintenance spends on retention; the next window goes on where it stopped.
 _RETENTION_S = 20.0
+#: Seconds that one maintenance spends on the dead queues in Redis: about a million entries.
+_SYNC_S = 10.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,6 +162,7 @@ def _parts(process: WorkerProcess) -> dict[str, Callable[[], Any]]:
         "drafts": settle_stuck_drafts,
         "keys_let_go": let_go_expired_keys,
         "partitions": _partitions,
+        "dead_queues": lambda: _dead_queues(process.broker),
         "conversations": dispatch_syncs,
         "retention": lambda: retention.prune(process.settings.retention_days, seconds_max=_RETENTION_S),
     }
@@ -189,6 +194,20 @@ def _run_health() -> dict[str, Any]:
 
 def _oldest(job_id: object, actor: str | None, age_s: float | None) -> dict[str, Any] | None:
     return None if job_id is None or age_s is None else {"id": str(job_id), "actor": actor, "age_s": round(age_s, 3)}
+
+
+def _dead_queues(broker: dramatiq.Broker) -> dict[str, Any]:
+    """Redis's dead entries in step with the ledger's letters; on another broker, or while Redis is away, left as is."""
+    if not isinstance(broker, LedgerRedisBroker):
+        return {"looked_at": False}
+    try:
+        drift = dead_queue_sync.sync(broker.client, seconds_max=_SYNC_S)
+    except (redis.RedisError, OSError) as error:
+        event("dead_queues_deferred", "WARNING", error=error)
+        return {"looked_at": False}
+    if drift.repaired:
+        event("dead_queues_synced", entries=drift.repaired)
+    return {"looked_at": drift.complete, "strays": drift.found[Standing.STRAY.value], "repaired": drift.repaired}
 
 
 def _partitions() -> dict[str, Any]:

@@ -6,20 +6,19 @@ import argparse
 from collections.abc import Callable
 from uuid import UUID
 
-from models.readings.letters import LetterRow, list_letters
-from models.readings.paging import database_now
-from models.readings.wording import age, moment
+from models.readings.letter_groups import By
 from policy.states import Resolution
 from scripts import letter_verbs
 from scripts.applying import add_apply
+from scripts.dead_entries import add_adopt, add_sync
 from scripts.exits import ExitCode
 from scripts.ledger_access import open_ledger
 from scripts.letter_filters import add_filter_options, filter_of
+from scripts.letter_list import show_groups, show_letters
 from scripts.letter_screen import show_letter
-from scripts.listing import add_page_options, add_words_option, show_page, span_of
+from scripts.listing import add_page_options, add_words_option
 from scripts.parsing import Subparsers
 from scripts.planning import add_plan
-from scripts.screens import Column
 from scripts.settling import add_settle
 from scripts.several import Outcome, add_operator_options, each, login_name, operator_of, report
 
@@ -44,6 +43,8 @@ def add_parser(commands: Subparsers) -> None:
     add_plan(verbs)
     add_apply(verbs)
     add_settle(verbs)
+    add_adopt(verbs)
+    add_sync(verbs)
 
 
 def _add_list(verbs: Subparsers) -> None:
@@ -51,6 +52,7 @@ def _add_list(verbs: Subparsers) -> None:
     add_filter_options(listing)
     add_words_option(listing, "--resolution", Resolution, "resolutions")
     listing.add_argument("--all", action="store_true", help="whatever their resolution")
+    listing.add_argument("--by", type=By, choices=list(By), help="groups instead of letters: how many, since when")
     add_page_options(listing)
     listing.set_defaults(run=run_list)
 
@@ -66,22 +68,12 @@ def _add_show(verbs: Subparsers) -> None:
 
 def run_list(args: argparse.Namespace) -> ExitCode:
     """Print a page of dead letters."""
-    open_ledger()
-    now = database_now()
+    settings = open_ledger()
     resolutions = tuple(Resolution) if args.all else tuple(args.resolutions) or (Resolution.OPEN,)
     wanted = filter_of(args, () if len(resolutions) == len(Resolution) else resolutions)
-    columns: list[Column[LetterRow]] = [
-        Column("LETTER", lambda letter: str(letter.id)),
-        Column("ACTOR", lambda letter: letter.actor or "-", gives_way=True),
-        Column("REASON", lambda letter: letter.reason),
-        Column("DIED", lambda letter: moment(letter.died_at)),
-        Column("AGE", lambda letter: age(letter.died_at, now), right=True),
-        Column("CLIENT", lambda letter: letter.client_id or "-", gives_way=True),
-        Column("ERROR", _error, gives_way=True),
-    ]
-    if resolutions != (Resolution.OPEN,):
-        columns.insert(3, Column("NOW", lambda letter: letter.resolution))
-    return show_page(list_letters(wanted, span_of(args)), columns, as_objects=args.json)
+    if args.by is not None:
+        return show_groups(wanted, args)
+    return show_letters(settings, wanted, args)
 
 
 def run_show(args: argparse.Namespace) -> ExitCode:
@@ -117,7 +109,3 @@ def run_discard(args: argparse.Namespace) -> ExitCode:
 
 def _each(args: argparse.Namespace, act: Callable[[UUID], Outcome]) -> ExitCode:
     return report(each(args.ids, lambda text: letter_verbs.find(text).id, act), as_objects=args.json)
-
-
-def _error(letter: LetterRow) -> str:
-    return ": ".join(part for part in (letter.error_class, letter.error_message) if part) or "-"

@@ -53,13 +53,13 @@ class LetterFilter:
 
 def list_letters(wanted: LetterFilter, span: Span) -> Page[LetterRow]:
     """A page of dead letters, the last died first."""
-    rows = newest(_letters(*_conditions(wanted)), Letter.died_at, Letter.id, span)
+    rows = newest(_letters(*conditions_of(wanted)), Letter.died_at, Letter.id, span)
     return page([LetterRow(*row) for row in rows], span, "died_at", "id")
 
 
 def matching_ids(wanted: LetterFilter, since: datetime | None, until: datetime | None) -> list[UUID]:
     """Ids of all letters that a filter finds, the first died first."""
-    conditions = _conditions(wanted)
+    conditions = conditions_of(wanted)
     conditions += [Letter.died_at >= since] if since else []
     conditions += [Letter.died_at < until] if until else []
     select: Select = Letter.select(Letter.id)
@@ -87,12 +87,8 @@ def letter_bytes(letter_id: UUID) -> bytes | None:
     return bytes(rows[0][0]) if rows else None
 
 
-def _letters(*conditions: Condition) -> Select:
-    select: Select = Letter.select(*columns(Letter, LetterRow))
-    return select.where(*conditions) if conditions else select
-
-
-def _conditions(wanted: LetterFilter) -> list[Condition]:
+def conditions_of(wanted: LetterFilter) -> list[Condition]:
+    """What a filter says of the rows."""
     asked = [
         (Letter.client_id, wanted.client_id),
         (Letter.actor, wanted.actor),
@@ -112,3 +108,8 @@ def _conditions(wanted: LetterFilter) -> list[Condition]:
     elif wanted.resolutions:
         conditions.append(Letter.resolution.in_([resolution.value for resolution in wanted.resolutions]))
     return conditions
+
+
+def _letters(*conditions: Condition) -> Select:
+    select: Select = Letter.select(*columns(Letter, LetterRow))
+    return select.where(*conditions) if conditions else select

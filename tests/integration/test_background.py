@@ -17,9 +17,22 @@ from middleware.relay import Relay
 from middleware.worker_process import WorkerProcess, attach
 from models.database import query
 from models.ledger.finish import finish
+from models.ledger.letters import Operator, requeue_letter
 from policy.errors import StaleClaim, Terminal
 from tests.broker_cases import acting, acting_process
-from tests.ledger_cases import attempts_of, claimed, death, dispatched, lose, registered, retry, state_of, success
+from tests.command_cases import dead_letter
+from tests.ledger_cases import (
+    DEDUPE_S,
+    attempts_of,
+    claimed,
+    death,
+    dispatched,
+    lose,
+    registered,
+    retry,
+    state_of,
+    success,
+)
 
 pytestmark = pytest.mark.usefixtures("ledger_database", "redis_client")
 
@@ -238,3 +251,16 @@ def _window(status: str) -> None:
 def _envelope() -> bytes:
     message: dramatiq.Message[object] = dramatiq.Message("default", "actor", (), {}, {})
     return message.encode()
+
+
+def test_maintenance_takes_away_what_a_killed_operator_left_in_redis(
+    process: WorkerProcess, redis_client: redis.Redis
+) -> None:
+    _, letter = dead_letter(redis_id="r-1")
+    redis_client.zadd("dramatiq:default.XQ", {"r-1": 1})
+    requeue_letter(letter, Operator("ann"), dedupe_s=DEDUPE_S)
+
+    part = run_maintenance(process)["parts"]["dead_queues"]
+
+    assert part == {"looked_at": True, "strays": 0, "repaired": 1}
+    assert redis_client.zcard("dramatiq:default.XQ") == 0
