@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import re
 import sys
 from dataclasses import asdict
@@ -16,7 +15,6 @@ from scripts.parsing import Subparsers
 
 if TYPE_CHECKING:
     from actors.inbound import TakenIn
-    from policy.settings import Settings
     from scripts.mailboxes import Mailbox
 
 #: The client of mail that names none; the demo's, too.
@@ -55,8 +53,7 @@ def add_parser(commands: Subparsers) -> None:
 def run(args: argparse.Namespace) -> ExitCode:
     """Read the mailbox, then store and dispatch in one transaction."""
     from actors.broker import setup
-    from middleware import logs
-    from scripts.ledger_access import open_ledger
+    from scripts.ledger_access import configure_logs, open_ledger
     from scripts.mailboxes import read_mailbox
     from scripts.progress import Progress
 
@@ -67,7 +64,7 @@ def run(args: argparse.Namespace) -> ExitCode:
             return _report(args, mailbox, None)
         settings = open_ledger()
         setup()
-        logs.configure(level=_log_level(settings), format=settings.log_format)
+        configure_logs(settings)
         progress.show(f"storing {len(mailbox.mails)} mails", at_once=True)
         taken = take_in_mailbox(mailbox, args.client_id, sender=args.sender)
     finally:
@@ -85,12 +82,6 @@ def take_in_mailbox(mailbox: Mailbox, client_id: str, *, sender: str | None = No
         store.make_client(client_id, name=client_id, sender_address=sender or f"replies@{_label(client_id)}.example")
         campaign_id = store.make_campaign(client_id, DEFAULT_CAMPAIGN, auto_send=True)
         return take_in(client_id, campaign_id, mailbox.mails)
-
-
-def _log_level(settings: Settings) -> str:
-    """A person at a terminal wants one line in the end, unless a level was asked for."""
-    asked = "CALLBOARD_LOG_LEVEL" in os.environ
-    return settings.log_level if asked or not sys.stderr.isatty() else "WARNING"
 
 
 def _client_id(text: str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 
+from middleware import logs
 from middleware.configuration import connect_database
 from models.migrate import missing_migrations
 from policy.errors import CallboardError
@@ -28,6 +29,13 @@ def open_ledger(*, any_schema: bool = False) -> Settings:
     if not any_schema and missing_migrations():
         raise SchemaBehind
     return settings
+
+
+def configure_logs(settings: Settings) -> None:
+    """Log as the settings say; on a terminal only what goes wrong, unless a level was asked for: the command speaks."""
+    asked = "CALLBOARD_LOG_LEVEL" in os.environ
+    level = settings.log_level if asked or not sys.stderr.isatty() else "WARNING"
+    logs.configure(level=level, format=settings.log_format)
 
 
 def settings_said() -> Settings:
