@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import threading
 from pathlib import Path
 from typing import Any
 
@@ -234,56 +233,6 @@ def test_rate_that_is_none_is_a_mistake_of_usage(callboard: Callboard, plan_file
     ended = callboard("dlq", "apply", plan_file, "--rate", rate)
 
     assert ended.code == 2
-
-
-def test_apply_stops_by_itself_when_failures_come_back(
-    callboard: Callboard, plan_file: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    for _ in range(6):
-        dead_letter()
-    planned(callboard, plan_file)
-    monkeypatch.setattr(applying, "_LOOK_S", 0.0)
-    monkeypatch.setattr(applying._Run, "_move", _and_dies_again(applying._Run._move))
-
-    ended = callboard("dlq", "apply", plan_file, "--rate", "100/m", "--stop-after-failures", "1", "--json")
-
-    assert ended.code == 5
-    assert (ended.data["moved"], ended.data["failed_again"]) == (1, 1)
-    assert resolutions().count("REQUEUED") == 1
-
-
-def _and_dies_again(move: Any) -> Any:
-    def moved(run: Any, batch: Any) -> bool:
-        went_on = bool(move(run, batch))
-        holder = registered()
-        for one in release_due("default", 9):
-            finish(holder.id, [death(claimed(holder, wanted(id=one.job_id), one.release))], dedupe_s=DEDUPE_S)
-        return went_on
-
-    return moved
-
-
-def test_letter_that_moves_while_the_plan_is_applied_stops_it(
-    callboard: Callboard, plan_file: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    letters = [dead_letter()[1] for _ in range(4)]
-    planned(callboard, plan_file)
-    began = threading.Event()
-
-    def discard_the_last(run: Any, batch: Any, move: Any = applying._Run._move) -> bool:
-        if not began.is_set():
-            began.set()
-            discard_letter(letters[-1], Operator("bob", "x"))
-        return bool(move(run, batch))
-
-    monkeypatch.setattr(applying._Run, "_move", discard_the_last)
-
-    ended = callboard("dlq", "apply", plan_file, "--rate", "9/s", "--json")
-
-    assert ended.code == 5
-    assert ended.data["moved"] == 3
-    assert str(letters[-1]) in ended.data["stopped"]
-    assert sorted(resolutions()) == ["DISCARDED", "REQUEUED", "REQUEUED", "REQUEUED"]
 
 
 def test_plan_of_refused_letters_alone_has_nothing_to_apply(callboard: Callboard, plan_file: Path) -> None:
