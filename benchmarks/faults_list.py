@@ -41,7 +41,12 @@ FAULTS: dict[str, Fault] = {
         Fault("lost_reply_to_fetch", "The reply to a fetch is lost", servers.lost_reply_to_fetch),
         Fault("undecodable_message", "Bytes that are no message, with four neighbours", servers.undecodable),
         Fault("postgres_restart", "PostgreSQL restarts under load", servers.postgres_restart, ours_only=True),
-        Fault("postgres_away", "PostgreSQL is gone for a minute", servers.postgres_away, ours_only=True),
+        Fault(
+            "postgres_away",
+            "PostgreSQL is gone: a minute, in a short table 10 s",
+            servers.postgres_away,
+            ours_only=True,
+        ),
         Fault("crash_between_retry_and_ack", "A crash between retry and ack", workers.crash_between_retry_and_ack),
         Fault("duplicate_tick", "Two schedulers tick in one window", servers.duplicate_tick),
         Fault("duplicate_dispatch", "The same job from two processes at once", servers.duplicate_dispatch),

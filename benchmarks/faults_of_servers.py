@@ -15,6 +15,8 @@ from rehearsal.troupe import until
 
 #: Seconds that PostgreSQL is away in a short table and in a full one, and what a full one watches at least.
 _AWAY_SHORT_S, _AWAY_FULL_S, _FULL_S = 10.0, 60.0, 100.0
+#: Tables that a running worker writes to.
+_WRITTEN = ("background_job", "background_function_run", "side_effect", "worker")
 
 
 def redis_restart_with_delayed(world: World) -> None:
@@ -100,17 +102,20 @@ def duplicate_tick(world: World) -> None:
 
 
 def disk_full(world: World) -> None:
+    """For five seconds every write of a job, an attempt, an effect or a beat answers as a full disk does."""
     world.send_many("work", world.names(30), 200)
     world.workers()
     until(lambda: len(world.started()) >= 6, "the middle of the work")
     world.room.rows(
         "CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS"
-        " $$ BEGIN RAISE EXCEPTION 'could not extend file' USING ERRCODE = '53100'; END $$;"
-        " CREATE TRIGGER refuse BEFORE INSERT OR UPDATE ON background_job EXECUTE FUNCTION refuse()"
+        " $$ BEGIN RAISE EXCEPTION 'could not extend file' USING ERRCODE = '53100'; END $$"
     )
+    for table in _WRITTEN:
+        world.room.rows(f"CREATE TRIGGER refuse BEFORE INSERT OR UPDATE ON {table} EXECUTE FUNCTION refuse()")
     world.strike()
     time.sleep(5)
-    world.room.rows("DROP TRIGGER refuse ON background_job")
+    for table in _WRITTEN:
+        world.room.rows(f"DROP TRIGGER refuse ON {table}")
 
 
 def nul_and_surrogate(world: World) -> None:

@@ -18,6 +18,7 @@ from policy.keys import redis_id
 from policy.settings import Settings
 from scripts.main import main
 from tests.ledger_cases import DEDUPE_S, claimed, death, dispatched, registered, success
+from tests.unit.source_tree import ROOT
 
 pytestmark = pytest.mark.usefixtures("ledger_database")
 
@@ -113,3 +114,11 @@ def test_command_gives_one_line_a_breach_and_exit_one(
     ]
     assert set(document["invariants"]) == {str(name) for name in Invariant}
     assert document["unchecked"] is None
+
+
+def test_every_invariant_stands_in_the_page_with_its_sentence() -> None:
+    page = (ROOT / "docs/commands.md").read_text(encoding="utf-8")
+
+    missing = [name for name in Invariant if f"| `{name}` | {SENTENCES[name]} |" not in page]
+
+    assert missing == []
