@@ -43,7 +43,7 @@ FAULTS: dict[str, Fault] = {
         Fault("postgres_restart", "PostgreSQL restarts under load", servers.postgres_restart, ours_only=True),
         Fault(
             "postgres_away",
-            "PostgreSQL is gone: a minute, in a short table 10 s",
+            "PostgreSQL is gone (a minute; 10 s in short)",
             servers.postgres_away,
             ours_only=True,
         ),
