@@ -41,6 +41,7 @@ COMMANDS: Final[dict[str, str]] = {
     "explain": "the causal chain behind an id",
     "dlq": "dead letters: list, show, plan, apply, settle, …",
     "actions": "list what operators did",
+    "doctor": "what is wrong with set-up and health",
     "check": "which invariant does not hold",
     "prune": "remove what is finished and old",
     "bench": "measure Callboard against its peers",
