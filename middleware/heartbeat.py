@@ -14,10 +14,11 @@ from uuid import UUID
 
 import psycopg2
 
+from middleware import recovery
 from middleware.logs import event
 from models.database import close_connection
 from models.ledger import workers
-from models.ledger.finish import mark_started, uncount_crashes
+from models.ledger.finish import mark_started
 
 if TYPE_CHECKING:
     from middleware.worker_process import WorkerProcess
@@ -79,7 +80,7 @@ class Heartbeat(threading.Thread):
         self._process.drop(dropped)
         running = [held.claim for held in self._process.in_hand.all() if held.worker_id == former]
         if running:
-            uncount_crashes(running)
+            recovery.take_back_crashes(self._process, running)
 
     def _compare_books(self) -> None:
         """Give back what the ledger thinks we run and we have not known for two beats; say what has started."""

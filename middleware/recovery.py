@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 from uuid import UUID
@@ -10,7 +11,12 @@ from middleware import metrics
 from middleware.logs import event
 from middleware.started_slots import drop_started, read_started
 from models.ledger import workers
+from models.ledger.claim import Claimed
+from models.ledger.finish import uncount_crashes
+from models.ledger.letters import requeue_letter
+from models.ledger.operators import Operator
 from policy.crashes import Blame, HeldJob, blame
+from policy.errors import InvariantRefused, NotFound
 from policy.states import DeadReason, JobState, RunStatus
 
 if TYPE_CHECKING:
@@ -18,6 +24,8 @@ if TYPE_CHECKING:
 
 #: A lost worker's own host may report what it was running for so many seconds; then any host recovers it blind.
 _OWN_HOST_FIRST_S = 3.0
+#: Who revives a job that died for a crash that was none.
+_OURSELVES = Operator("callboard", "its worker had only been paused: no crash")
 
 
 def recover(process: WorkerProcess) -> int:
@@ -34,6 +42,20 @@ def recover(process: WorkerProcess) -> int:
         if ours or declared_s > _OWN_HOST_FIRST_S:
             count += _recover_worker(process, worker_id, process.slots_folder if ours else None)
     return count
+
+
+def take_back_crashes(process: WorkerProcess, running: Sequence[Claimed]) -> None:
+    """This worker was declared lost and lives: what it runs has crashed nobody, and what died of that count is revived.
+
+    Raises psycopg2.Error.
+    """
+    jobs = uncount_crashes(running)
+    for letter_id in workers.poisoned_in_error(jobs, process.settings.max_crashes):
+        try:
+            requeue_letter(letter_id, _OURSELVES, dedupe_s=process.settings.dedupe_s)
+            event("poison_taken_back", "WARNING", letter_id=str(letter_id))
+        except (InvariantRefused, NotFound) as error:
+            event("poison_left", "WARNING", letter_id=str(letter_id), error=error)
 
 
 def _recover_worker(process: WorkerProcess, worker_id: UUID, folder: Path | None) -> int:

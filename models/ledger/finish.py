@@ -104,9 +104,9 @@ def mark_started(begun: Sequence[tuple[Claimed, float]]) -> None:
     run("mark_started", (*_attempts([claim for claim, _ in begun]), [after_s for _, after_s in begun]))
 
 
-def uncount_crashes(returned: Sequence[Claimed]) -> None:
-    """Take back the crashes that were counted against the jobs of a lost worker which reports again."""
-    run("uncount_crashes", _attempts(returned))
+def uncount_crashes(returned: Sequence[Claimed]) -> list[UUID]:
+    """Take back the crashes that were counted against the jobs of a lost worker which reports again; gives the jobs."""
+    return [row[0] for row in run("uncount_crashes", _attempts(returned))]
 
 
 def _attempts(claims: Sequence[Claimed]) -> tuple[list[int], list[datetime]]:

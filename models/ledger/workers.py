@@ -91,6 +91,16 @@ def recover_jobs(
     return [RecoveredJob(*row) for row in rows]
 
 
+def poisoned_in_error(job_ids: Sequence[UUID], max_crashes: int) -> list[UUID]:
+    """Open poison letters of those jobs whose crashes, as they are counted now, did not reach the limit."""
+    rows = query(
+        "SELECT letter.id FROM dead_letter AS letter JOIN background_job AS job ON job.id = letter.job_id"
+        " WHERE job.id = ANY (%s) AND letter.resolution = 'OPEN' AND letter.reason = 'poison' AND job.crashes < %s",
+        (list(job_ids), max_crashes),
+    )
+    return [row[0] for row in rows]
+
+
 def running_under(worker_id: UUID) -> dict[UUID, int]:
     """Jobs that the ledger thinks this worker is running, with their fences."""
     rows = query("SELECT id, fence FROM background_job WHERE state = 'running' AND worker_id = %s", (worker_id,))
