@@ -18,8 +18,9 @@ from middleware.redis_broker import LedgerRedisBroker, redis_client
 from middleware.worker_process import WorkerProcess, attach, current_process
 from models import database as db
 from models.ledger import workers
+from models.ledger.claim import Holder
 from models.ledger.dispatch import Wanted
-from tests.ledger_cases import claimed
+from tests.ledger_cases import claimed, registered
 
 #: A port where nobody listens.
 NO_REDIS = "redis://127.0.0.1:1/0"
@@ -77,6 +78,27 @@ def acting_process(broker: dramatiq.Broker, **changes: object) -> WorkerProcess:
     workers.register(process.holder, ["default"], 4)
     process.beaten(time.monotonic())
     return process
+
+
+def steady_process(broker: dramatiq.Broker) -> WorkerProcess:
+    """A worker process whose beats had no gap for a whole lease."""
+    process = acting_process(broker)
+    lease_s, beat_s = process.settings.lease_s, process.settings.heartbeat_s
+    process._beats_s.clear()
+    now_s = time.monotonic()
+    for number in range(int(lease_s / beat_s) + 1, -1, -1):
+        process.beaten(now_s - number * beat_s)
+    return process
+
+
+def silent(process: WorkerProcess, host: str | None = None, seconds: float | None = None) -> Holder:
+    """A worker that has not beaten for longer than the lease."""
+    holder = registered(host or process.holder.host)
+    db.query(
+        "UPDATE worker SET heartbeat_at = heartbeat_at - make_interval(secs => %s) WHERE id = %s",
+        (seconds or process.settings.lease_s + 1, holder.id),
+    )
+    return holder
 
 
 def held_by_process(process: WorkerProcess, job: Wanted | None = None, release: int = 1) -> Held:

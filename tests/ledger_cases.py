@@ -120,6 +120,11 @@ def attempts_of(job_id: UUID) -> list[str]:
     return [row[0] for row in rows]
 
 
+def attempt_row(claim: Claimed, *columns: str) -> tuple[object, ...]:
+    """These columns of the claim's attempt."""
+    return query(f"SELECT {', '.join(columns)} FROM background_function_run WHERE id = %s", (claim.run_id,))[0]
+
+
 def lose(holder: Holder) -> None:
     """Declare this worker lost, now."""
     query("UPDATE worker SET lost_at = clock_timestamp() WHERE id = %s", (holder.id,))

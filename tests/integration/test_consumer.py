@@ -1,20 +1,16 @@
-"""Fetched batches: what is claimed, put aside, kept while the ledger is away, and handed back."""
+"""Fetched batches: what is claimed, kept while the ledger is away, handed back and bounded."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from typing import Any, cast
-from uuid import UUID, uuid4
 
 import dramatiq
 import psycopg2
 import pytest
 import redis
-from dramatiq import MessageProxy
 from dramatiq.errors import ConnectionClosed
 
-from actors.dispatch import Dispatched, dispatch
 from middleware.claimed_message import ClaimedMessage
 from middleware.consumer import LedgerConsumer
 from middleware.redis_broker import LedgerRedisBroker, Push
@@ -22,8 +18,9 @@ from middleware.worker_process import WorkerProcess
 from models.database import query
 from models.ledger.claim import claim as ledger_claim
 from policy.keys import redis_id
-from tests.broker_cases import acting_process, actor_on, broker_on
-from tests.ledger_cases import attempts_of, job_row, lose, state_of, until
+from tests.broker_cases import acting_process
+from tests.integration.consumer_cases import bodies, broker_with_actor, consumer_of, drained, enqueued
+from tests.ledger_cases import attempts_of, lose, state_of
 
 pytestmark = pytest.mark.usefixtures("ledger_database", "redis_client")
 
@@ -31,9 +28,7 @@ pytestmark = pytest.mark.usefixtures("ledger_database", "redis_client")
 @pytest.fixture
 def broker(redis_url: str) -> LedgerRedisBroker:
     """Our broker on the session's Redis, with one actor."""
-    broker = broker_on(redis_url)
-    actor_on(broker)
-    return broker
+    return broker_with_actor(redis_url)
 
 
 @pytest.fixture
@@ -45,48 +40,7 @@ def process(broker: LedgerRedisBroker) -> WorkerProcess:
 @pytest.fixture
 def consumer(broker: LedgerRedisBroker, process: WorkerProcess) -> LedgerConsumer:
     """The consumer of the default queue."""
-    return cast(LedgerConsumer, broker.consume("default", prefetch=64, timeout=50))
-
-
-def drained(consumer: LedgerConsumer) -> list[MessageProxy]:
-    """All messages that one look at Redis hands on."""
-    found = [next(consumer)]
-    while consumer._ready:
-        found.append(next(consumer))
-    return [message for message in found if message is not None]
-
-
-def enqueued(broker: LedgerRedisBroker, *args: Any) -> UUID:
-    """A dispatched job whose copy is in Redis."""
-    answer = dispatch(broker.get_actor("actor"), *args)
-    assert isinstance(answer, Dispatched)
-    assert answer.enqueued
-    return UUID(answer.job_id)
-
-
-def pushed(broker: LedgerRedisBroker, name: str, **changes: Any) -> None:
-    """A message of any content, as a foreign producer could leave it."""
-    fields: dict[str, Any] = {
-        "queue_name": "default",
-        "actor_name": "actor",
-        "args": [],
-        "kwargs": {},
-        "options": {},
-        "message_id": str(uuid4()),
-        "message_timestamp": 0,
-        **changes,
-    }
-    broker.push([Push("default", name, json.dumps(fields).encode())], bounded=False)
-
-
-def letters(client: redis.Redis) -> set[str]:
-    """Redis ids of the dead-letter entries."""
-    return {str(cast(bytes, name), "utf-8") for name in client.zrange("dramatiq:default.XQ", 0, -1)}
-
-
-def bodies(client: redis.Redis) -> int:
-    """Copies that Redis still has, ready or fetched."""
-    return int(client.hlen("dramatiq:default.msgs"))
+    return consumer_of(broker)
 
 
 def test_batch_is_claimed_and_handed_on(broker: LedgerRedisBroker, consumer: LedgerConsumer) -> None:
@@ -111,110 +65,6 @@ def test_what_runs_is_the_rows_envelope(
 
     assert message.args == ("the row's",)
     assert message.options["redis_message_id"] == name
-
-
-@pytest.mark.parametrize(
-    "data",
-    [
-        pytest.param(b"\xff\x00", id="not utf-8"),
-        pytest.param(b"{}", id="no message"),
-        pytest.param(b"[1]", id="a list"),
-        pytest.param(b"null", id="null"),
-        pytest.param(
-            json.dumps(
-                {
-                    "queue_name": "default",
-                    "actor_name": "actor",
-                    "args": [],
-                    "kwargs": {},
-                    "options": [],
-                    "message_id": "m",
-                    "message_timestamp": 0,
-                }
-            ).encode(),
-            id="options that are a list",
-        ),
-    ],
-)
-def test_bytes_that_are_no_message_are_put_aside_and_harm_no_neighbour(
-    broker: LedgerRedisBroker, consumer: LedgerConsumer, redis_client: redis.Redis, data: bytes
-) -> None:
-    broker.push([Push("default", "bad", data)], bounded=False)
-    job_id = enqueued(broker)
-
-    messages = drained(consumer)
-
-    assert [message.message_id for message in messages] == [str(job_id)]
-    assert letters(redis_client) == {"bad"}
-    ((raw, *letter),) = query("SELECT raw, redis_message_id, reason, job_id FROM dead_letter")
-    assert (bytes(raw), letter) == (data, ["bad", "undecodable", None])
-
-
-@pytest.mark.parametrize(
-    "changes",
-    [
-        pytest.param({"options": {"max_retries": 10**12}}, id="a number that no column takes"),
-        pytest.param({"options": {"max_retries": float("inf")}}, id="infinitely many retries"),
-        pytest.param({"actor_name": "a\x00b"}, id="nul in the actor's name"),
-        pytest.param({"actor_name": "\ud800"}, id="a lone surrogate in the actor's name"),
-        pytest.param({"actor_name": {"a": 1}}, id="an actor's name that is no text"),
-        pytest.param({"message_id": 7}, id="a message id that is no text"),
-        pytest.param({"message_id": None}, id="no message id"),
-    ],
-)
-def test_message_that_the_ledger_refuses_is_put_aside_raw_and_harms_no_neighbour(
-    broker: LedgerRedisBroker, consumer: LedgerConsumer, redis_client: redis.Redis, changes: dict[str, Any]
-) -> None:
-    jobs = [enqueued(broker) for _ in range(3)]
-    pushed(broker, "bad", **changes)
-    jobs += [enqueued(broker) for _ in range(3)]
-
-    messages = drained(consumer)
-
-    assert {UUID(message.message_id) for message in messages} == set(jobs)
-    assert letters(redis_client) == {"bad"}
-    assert query("SELECT redis_message_id FROM dead_letter") == [("bad",)]
-    assert [attempts_of(job_id) for job_id in jobs] == [["RUNNING"]] * 6
-
-
-def test_plain_send_of_any_spelling_is_claimed(broker: LedgerRedisBroker, consumer: LedgerConsumer) -> None:
-    pushed(
-        broker,
-        "odd",
-        message_id="not a uuid",
-        message_timestamp="yesterday",
-        options={"client_id": 7, "correlation_id": ["x"], "dispatch_key": "x" * 1000, "throws": ["ValueError"]},
-    )
-
-    (message,) = drained(consumer)
-
-    assert isinstance(message, ClaimedMessage)
-    assert job_row(message.claim.job_id, "state", "client_id") == ("running", "7")
-
-
-def test_throws_that_came_with_a_message_is_dropped(broker: LedgerRedisBroker, consumer: LedgerConsumer) -> None:
-    # Dramatiq asks isinstance(error, throws) in the worker thread, which dies of anything but classes.
-    pushed(broker, "odd", options={"throws": ["ValueError"]})
-
-    (message,) = drained(consumer)
-
-    assert "throws" not in message.options
-
-
-def test_refused_copies_leave_redis_and_dead_ones_become_letters(
-    broker: LedgerRedisBroker, consumer: LedgerConsumer, redis_client: redis.Redis
-) -> None:
-    cancelled, dead, gone = (enqueued(broker) for _ in range(3))
-    over = "holds_key = false, finished_at = now()"
-    query(f"UPDATE background_job SET state = 'cancelled', {over} WHERE id = %s", (cancelled,))
-    query(f"UPDATE background_job SET state = 'dead', {over} WHERE id = %s", (dead,))
-    query("DELETE FROM background_job WHERE id = %s", (gone,))
-
-    messages = drained(consumer)
-
-    assert messages == []
-    assert letters(redis_client) == {redis_id(dead, 1), redis_id(gone, 1)}
-    assert bodies(redis_client) == 0
 
 
 def test_two_copies_of_one_job_in_a_batch_are_claimed_once(
@@ -249,19 +99,6 @@ def test_newer_of_two_releases_in_a_batch_is_claimed(
     assert claimed.options["redis_message_id"] == redis_id(job_id, 2)
     assert state_of(job_id) == "running"
     assert bodies(redis_client) == 1
-
-
-def test_envelope_of_a_row_that_cannot_be_read_makes_its_job_a_letter(
-    broker: LedgerRedisBroker, consumer: LedgerConsumer, process: WorkerProcess
-) -> None:
-    bad, good = enqueued(broker), enqueued(broker)
-    query("UPDATE background_job SET payload = 'nonsense' WHERE id = %s", (bad,))
-
-    messages = drained(consumer)
-
-    assert [message.message_id for message in messages] == [str(good)]
-    until(lambda: state_of(bad) == "dead", "the letter")
-    assert query("SELECT job_id, reason FROM dead_letter") == [(bad, "undecodable")]
 
 
 def failing(times: int, error: psycopg2.Error) -> Callable[..., Any]:
@@ -370,15 +207,6 @@ def test_consumer_that_starts_anew_puts_back_what_its_broker_had_fetched_and_nob
 
     assert len(in_hand) == 1
     assert redis_client.lrange("dramatiq:default", 0, -1) == [redis_id(stranded, 1).encode()]
-
-
-def test_message_that_waits_for_its_time_is_not_claimed(broker: LedgerRedisBroker, consumer: LedgerConsumer) -> None:
-    pushed(broker, "later", options={"eta": 9_999_999_999_999})
-
-    (message,) = drained(consumer)
-
-    assert not isinstance(message, ClaimedMessage)
-    assert query("SELECT count(*) FROM background_job") == [(0,)]
 
 
 def test_redis_that_goes_away_is_a_connection_error_of_the_broker(

@@ -209,51 +209,61 @@ def test_database_time_goes_on_from_the_claim() -> None:
     assert 5.0 <= (one.database_now() - NOW).total_seconds() < 6.0
 
 
-def test_start_and_give_back_hammered_by_threads_never_both_win() -> None:
-    books = InHand()
-    claims = [held(suspect=number % 7 == 0) for number in range(400)]
-    books.add(claims)
-    started: list[Held] = []
-    given_back: list[Held] = []
-    beside: list[tuple[bool, int]] = []
-    running: set[int] = set()
-    lock = threading.Lock()
-    stop = threading.Event()
+class Hammered:
+    """What threads did that start, finish and give back the same claims at once."""
 
-    def work(mine: list[Held]) -> None:
+    def __init__(self, books: InHand) -> None:
+        self.books = books
+        self.started: list[Held] = []
+        self.given_back: list[Held] = []
+        #: For each start: whether it was a suspect's, and how many ran then.
+        self.beside: list[tuple[bool, int]] = []
+        self.stop = threading.Event()
+        self._running: set[int] = set()
+        self._lock = threading.Lock()
+
+    def work(self, mine: list[Held]) -> None:
+        """A worker thread: start each of these claims and finish it, unless it was given back."""
         for one in mine:
-            while (answer := books.start(one, yes, timeout_s=0.001)) is None:
+            while (answer := self.books.start(one, yes, timeout_s=0.001)) is None:
                 pass
             if not answer:
                 continue
-            with lock:
-                running.add(id(one))
-                started.append(one)
-                beside.append((one.claim.suspect, len(running)))
-            with lock:
-                running.discard(id(one))
-            books.finishing(one)
-            books.remove([one])
+            with self._lock:
+                self._running.add(id(one))
+                self.started.append(one)
+                self.beside.append((one.claim.suspect, len(self._running)))
+            with self._lock:
+                self._running.discard(id(one))
+            self.books.finishing(one)
+            self.books.remove([one])
 
-    def give_back() -> None:
+    def give_back(self) -> None:
+        """The relay: take out some that wait, again and again."""
         rand = random.Random(1)
-        while not stop.is_set():
-            taken = books.take_waiting(lambda _: rand.random() < 0.05)
-            given_back.extend(taken)
-            books.remove(taken)
+        while not self.stop.is_set():
+            taken = self.books.take_waiting(lambda _: rand.random() < 0.05)
+            self.given_back.extend(taken)
+            self.books.remove(taken)
 
-    workers = [threading.Thread(target=work, args=(claims[number::6],)) for number in range(6)]
-    relay = threading.Thread(target=give_back)
+
+def test_start_and_give_back_hammered_by_threads_never_both_win() -> None:
+    claims = [held(suspect=number % 7 == 0) for number in range(400)]
+    hammered = Hammered(InHand())
+    hammered.books.add(claims)
+    workers = [threading.Thread(target=hammered.work, args=(claims[number::6],)) for number in range(6)]
+    relay = threading.Thread(target=hammered.give_back)
+
     for thread in [relay, *workers]:
         thread.start()
     for thread in workers:
         thread.join(30)
-    stop.set()
+    hammered.stop.set()
     relay.join(30)
 
     assert not any(thread.is_alive() for thread in workers)
-    assert len(started) + len(given_back) == len(claims)
-    assert {id(one) for one in started}.isdisjoint(id(one) for one in given_back)
-    assert given_back
-    assert all(count == 1 for suspect, count in beside if suspect)
-    assert books.all() == []
+    assert len(hammered.started) + len(hammered.given_back) == len(claims)
+    assert {id(one) for one in hammered.started}.isdisjoint(id(one) for one in hammered.given_back)
+    assert hammered.given_back
+    assert all(count == 1 for suspect, count in hammered.beside if suspect)
+    assert hammered.books.all() == []
