@@ -9,9 +9,7 @@ MOST_DOUBLINGS = 62
 MOST_JITTER_MS = 1_000
 
 
-def retry_delay_s(
-    failures: int, rand: float, *, min_backoff_ms: int = 1_000, max_backoff_ms: int = 900_000
-) -> float:
+def retry_delay_s(failures: int, rand: float, *, min_backoff_ms: int = 1_000, max_backoff_ms: int = 900_000) -> float:
     """Seconds until the next attempt after `failures` failures (1 for the first: 2 to 3 s by default).
 
     `rand` lies in [0, 1). The delay is min_backoff · 2^failures + rand · min(1 s, min_backoff),

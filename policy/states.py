@@ -95,9 +95,7 @@ TRANSITIONS: Mapping[JobState, frozenset[JobState]] = MappingProxyType(
     {
         JobState.PENDING: frozenset({JobState.QUEUED, JobState.CANCELLED}),
         JobState.QUEUED: frozenset({JobState.RUNNING, JobState.PENDING, JobState.CANCELLED}),
-        JobState.RUNNING: frozenset(
-            {JobState.SUCCEEDED, JobState.PENDING, JobState.CANCELLED, JobState.DEAD}
-        ),
+        JobState.RUNNING: frozenset({JobState.SUCCEEDED, JobState.PENDING, JobState.CANCELLED, JobState.DEAD}),
         JobState.DEAD: frozenset({JobState.PENDING, JobState.DISCARDED}),
         JobState.SUCCEEDED: frozenset(),
         JobState.CANCELLED: frozenset(),

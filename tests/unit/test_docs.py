@@ -56,10 +56,7 @@ def cells(table_row: str) -> list[str]:
 
 def test_every_setting_stands_in_the_page_with_its_default_unit_and_range() -> None:
     rows = [cells(row) for row in (ROOT / "docs/settings.md").read_text(encoding="utf-8").splitlines()]
-    defined = [
-        [setting.name, default_of(setting) or "-", setting.unit or "-", setting.allowed]
-        for setting in SETTINGS
-    ]
+    defined = [[setting.name, default_of(setting) or "-", setting.unit or "-", setting.allowed] for setting in SETTINGS]
 
     written = [row[:4] for row in rows if len(row) == 5 and row[0].startswith("CALLBOARD_")]
 

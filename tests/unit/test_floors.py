@@ -177,9 +177,7 @@ def test_no_function_is_longer_than_the_limit() -> None:
 
 
 def test_long_function_is_seen() -> None:
-    module = written(
-        "models.rows", "class A:\n    @wraps\n    def f(self):\n        1\n        2\n        3\n"
-    )
+    module = written("models.rows", "class A:\n    @wraps\n    def f(self):\n        1\n        2\n        3\n")
 
     found = list(long_functions(module, lines_max=3))
 

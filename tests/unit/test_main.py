@@ -155,9 +155,7 @@ def deaf_stdout() -> Iterator[None]:
 
 
 @pytest.mark.parametrize("flush", [False, True], ids=["at the end", "in the middle"])
-def test_reader_that_has_gone_is_met_quietly(
-    play: Play, capsys: pytest.CaptureFixture[str], flush: bool
-) -> None:
+def test_reader_that_has_gone_is_met_quietly(play: Play, capsys: pytest.CaptureFixture[str], flush: bool) -> None:
     def body() -> int:
         print("a line", flush=flush)
         return 0
