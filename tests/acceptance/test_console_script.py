@@ -46,9 +46,7 @@ def test_config_answers_without_any_server(tmp_path: Path) -> None:
         pytest.param(["config"], {"CALLBOARD_LEASE_SECONDS": "soon"}, 2, id="setting not of its kind"),
     ],
 )
-def test_mistake_is_one_line_on_standard_error(
-    arguments: list[str], environ: dict[str, str], code: int
-) -> None:
+def test_mistake_is_one_line_on_standard_error(arguments: list[str], environ: dict[str, str], code: int) -> None:
     ended = callboard(*arguments, **environ)
 
     assert ended.returncode == code
