@@ -66,7 +66,7 @@ def run_sync(args: argparse.Namespace) -> ExitCode:
         if drift.found[one.value]:
             print(f"{drift.found[one.value]:>9} {_SAID[one]}")
     if missing:
-        print(f"{missing:>9} open letters without an entry: Redis has lost it or let it expire; nothing to repair")
+        print(f"{missing:>9} open and without an entry: Redis has lost it or let it expire; nothing to repair")
     print(f"would repair {drift.drifted}" if args.dry_run else f"repaired {drift.repaired}")
     return ExitCode.DONE
 

@@ -52,7 +52,7 @@ def _add_list(verbs: Subparsers) -> None:
     add_filter_options(listing)
     add_words_option(listing, "--resolution", Resolution, "resolutions")
     listing.add_argument("--all", action="store_true", help="whatever their resolution")
-    listing.add_argument("--by", type=By, choices=list(By), help="groups instead of letters: how many, since when")
+    listing.add_argument("--by", choices=[by.value for by in By], help="groups: how many, since when")
     add_page_options(listing)
     listing.set_defaults(run=run_list)
 

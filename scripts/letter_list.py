@@ -9,7 +9,7 @@ import sys
 from middleware.configuration import redis_url
 from middleware.letter_view import Seen, view
 from middleware.redis_broker import redis_client
-from models.readings.letter_groups import LetterGroup, group_letters
+from models.readings.letter_groups import By, LetterGroup, group_letters
 from models.readings.letters import LetterFilter, LetterRow
 from models.readings.paging import Page, database_now
 from models.readings.wording import age, moment
@@ -42,7 +42,7 @@ def show_letters(settings: Settings, wanted: LetterFilter, args: argparse.Namesp
     if tuple(wanted.resolutions) != (Resolution.OPEN,):
         columns.insert(3, Column("NOW", lambda row: row.letter.resolution if row.in_ledger else "-"))
     if not all(row.in_ledger for row in found.page.rows):
-        columns.insert(1, Column("IN", lambda row: "ledger" if row.in_ledger else f"redis {row.letter.queue}.XQ"))
+        columns.insert(1, Column("IN", lambda row: "ledger" if row.in_ledger else "redis"))
     if found.note:
         print(f"callboard: {found.note}", file=sys.stderr)
     return show_page(found.page, columns, as_objects=args.json, object_of=_object)
@@ -50,9 +50,9 @@ def show_letters(settings: Settings, wanted: LetterFilter, args: argparse.Namesp
 
 def show_groups(wanted: LetterFilter, args: argparse.Namespace) -> ExitCode:
     """Print the groups."""
-    groups, now = group_letters(wanted, args.by, span_of(args)), database_now()
+    groups, now = group_letters(wanted, By(args.by), span_of(args)), database_now()
     columns: list[Column[LetterGroup]] = [
-        Column(str(args.by).upper(), lambda group: group.value or "-", gives_way=True),
+        Column(args.by.upper(), lambda group: group.value or "-", gives_way=True),
         Column("COUNT", lambda group: str(group.count), right=True),
         Column("FIRST", lambda group: age(group.first_seen, now), right=True),
         Column("LAST", lambda group: age(group.last_seen, now), right=True),

@@ -38,7 +38,10 @@ def letter_outlook(letter: LetterRow, chain: Chain) -> str:
     if refusal is None:
         verbs = f"`callboard dlq requeue {letter.id}` runs it again, `callboard dlq discard` closes it for good"
         return f"Nothing by itself: {verbs}."
-    return f"Nothing by itself. A requeue would be refused now, {refusal}: {REFUSALS[refusal]}"
+    told = f"Nothing by itself. A requeue would be refused now, {refusal}: {REFUSALS[refusal]}"
+    if refusal == "unknown_effects":
+        told += f" `callboard dlq settle {letter.id} --effect KEY --as sent|not-sent` says what became of it."
+    return told
 
 
 def _said(job: JobRow, chain: Chain) -> tuple[str, str]:

@@ -13,7 +13,7 @@ from models.ledger.letters import Operator, record_action
 from tests.command_cases import SECRET, Callboard, dead_letter, job_with_secret
 from tests.ledger_cases import DEDUPE_S, claimed, registered, retry, success
 
-pytestmark = pytest.mark.usefixtures("ledger_database")
+pytestmark = pytest.mark.usefixtures("ledger_database", "redis_client")
 
 
 @pytest.fixture

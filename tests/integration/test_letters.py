@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from uuid import UUID, uuid4
 
 import pytest
+from dramatiq import Message, MessageProxy
+from dramatiq.middleware import AgeLimit, SkipMessage
 
 from models.database import query
 from models.ledger import effects
@@ -13,6 +16,7 @@ from models.ledger.letters import Operator, RawLetter, discard_letter, put_aside
 from models.ledger.release import release_due
 from policy.errors import InvariantRefused, NotFound
 from policy.states import DeadReason
+from tests.broker_cases import actor_on, broker_on
 from tests.ledger_cases import (
     DEDUPE_S,
     claimed,
@@ -253,3 +257,20 @@ def test_confirmed_effects_do_not_keep_a_letter_from_its_requeue_and_are_replaye
     effect = effects.read("e", job_id=job_id, claim_fence=2)
     assert effect is not None
     assert effect.result == 1
+
+
+def test_message_past_its_max_age_is_young_again_after_its_requeue(redis_url: str) -> None:
+    broker = broker_on(redis_url)
+    actor_on(broker, max_age=60_000)
+    old = Message("default", "actor", (), {}, {}, "m", 1_000).encode()
+    holder, job = registered(), dispatched(payload=old)
+    finish(holder.id, [death(claimed(holder, job), death="expired")], dedupe_s=DEDUPE_S)
+
+    requeue_letter(query("SELECT id FROM dead_letter")[0][0], OPERATOR, dedupe_s=DEDUPE_S)
+
+    limit: Callable[[object, object], None] = AgeLimit().before_process_message
+    before, after = (MessageProxy(Message.decode(bytes(data))) for data in (old, job_row(job.id, "payload")[0]))
+    with pytest.raises(SkipMessage):
+        limit(broker, before)
+    limit(broker, after)
+    assert (before.failed, after.failed) == (True, False)
