@@ -1,4 +1,4 @@
-"""docs/operating.md: every command it names exists with its options, and those that only look are run."""
+"""docs/operating.md and docs/rollout.md: every command exists with its options; those that look are run."""
 
 from __future__ import annotations
 
@@ -12,7 +12,14 @@ from tests.command_cases import Callboard, dead_letter, job_with_secret
 from tests.unit.source_tree import ROOT
 
 PAGE = (ROOT / "docs" / "operating.md").read_text(encoding="utf-8")
-STEPS = sorted(set(re.findall(r"`(?:[A-Z_]+=\w+ )?callboard ([^`]+)`", PAGE)))
+ROLLOUT = (ROOT / "docs" / "rollout.md").read_text(encoding="utf-8")
+
+
+def steps_of(page: str) -> list[str]:
+    return sorted(set(re.findall(r"`(?:[A-Z_]+=\w+ )?callboard ([^`]+)`", page)))
+
+
+STEPS = steps_of(PAGE)
 
 #: The cases that an operator must find here, as the issue names them.
 RUNBOOKS = [
@@ -43,7 +50,7 @@ def callboard(capsys: pytest.CaptureFixture[str]) -> Callboard:
     return Callboard(capsys)
 
 
-@pytest.mark.parametrize("step", STEPS)
+@pytest.mark.parametrize("step", [*STEPS, *steps_of(ROLLOUT)])
 def test_every_step_is_a_command_with_the_options_it_has(step: str) -> None:
     words = shlex.split(step)
 
