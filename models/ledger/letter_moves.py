@@ -25,8 +25,9 @@ from policy.requeue import discard_refusal, requeue_refusal
 from policy.restamp import restamped
 from policy.states import JobState, Resolution
 
-#: A batch that lost to another transaction (deadlock, serialisation) is repeated so often.
+#: A batch that lost to another transaction (deadlock, serialisation, a lock waited for in vain) is repeated so often.
 _REPEATS = 5
+_LOST = (psycopg2.extensions.TransactionRollbackError, psycopg2.errors.LockNotAvailable)
 
 #: Letters by id, each with the version that it must still have; None: whatever it has now.
 Asked = Mapping[UUID, "int | None"]
@@ -226,7 +227,7 @@ def _repeated(move: Callable[[], _T]) -> _T:
         try:
             with atomic():
                 return move()
-        except psycopg2.extensions.TransactionRollbackError:
+        except _LOST:
             continue
     with atomic():
         return move()
