@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 
 import dramatiq
@@ -9,4 +10,4 @@ from dramatiq.brokers.redis import RedisBroker
 
 dramatiq.set_broker(RedisBroker(url=os.environ["CALLBOARD_REDIS_URL"]))
 
-import bakery  # noqa: E402, F401  # actors bind to the broker that is set
+importlib.import_module("bakery")  # its actors bind to the broker that is set
