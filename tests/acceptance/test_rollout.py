@@ -26,7 +26,7 @@ def shop(stage: Stage) -> Iterator[RedisBroker]:
     """The application's own broker, which sends."""
     broker = RedisBroker(url=stage.environ["CALLBOARD_REDIS_URL"])  # type: ignore[no-untyped-call]
     yield broker
-    broker.close()
+    broker.client.close()
 
 
 class Rollout:
