@@ -59,7 +59,7 @@ def stock(stage: Stage) -> Workers:
     """The workers as they were, kept to the queue as it was."""
     stage.environ["BAKER"] = "stock"
     try:
-        return stage.run(["-m", "dramatiq", "-p", "1", "-t", "2", "bakery_stock", "-Q", "ovens"])
+        return stage.run(["-m", "dramatiq", "-p", "1", "-t", "2", "bakery_stock:broker", "bakery", "-Q", "ovens"])
     finally:
         del stage.environ["BAKER"]
 

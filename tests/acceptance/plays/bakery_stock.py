@@ -1,13 +1,11 @@
-"""The bakery as it was: Dramatiq's own broker and middleware."""
+"""The bakery as it was: Dramatiq's own broker and middleware, set before the actors are imported."""
 
 from __future__ import annotations
 
-import importlib
 import os
 
 import dramatiq
 from dramatiq.brokers.redis import RedisBroker
 
-dramatiq.set_broker(RedisBroker(url=os.environ["CALLBOARD_REDIS_URL"]))
-
-importlib.import_module("bakery")  # its actors bind to the broker that is set
+broker = RedisBroker(url=os.environ["CALLBOARD_REDIS_URL"])  # type: ignore[no-untyped-call]
+dramatiq.set_broker(broker)
