@@ -10,7 +10,7 @@ from pathlib import Path
 
 import dramatiq
 
-from actors.effects import once
+from actors.effects import Found, NotFound, once
 
 #: Where the test put this module.
 FOLDER = Path(__file__).parent
@@ -29,6 +29,13 @@ def note(name: str, text: str) -> int:
     return len(path.read_text(encoding="utf-8").splitlines())
 
 
+def noted(name: str, text: str) -> Found | NotFound:
+    """Whether a trace holds that line."""
+    path = FOLDER / "traces" / name
+    lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
+    return Found(None) if text in lines else NotFound()
+
+
 @dramatiq.actor
 def lose_thread(name: str) -> None:
     """The first time, its thread dies a moment after the job: nothing in the job itself fails."""
@@ -44,8 +51,8 @@ def lose_thread(name: str) -> None:
 
 @dramatiq.actor
 def good(number: int) -> None:
-    """Short, with one effect whose call leaves a line."""
-    once(f"good:{number}", lambda key: note("calls", key), kind="good")
+    """Short, with one effect whose call leaves a line; the poison beside it may cut it off, so the trace can be asked."""
+    once(f"good:{number}", lambda key: note("calls", key), kind="good", lookup=lambda: noted("calls", f"good:{number}"))
 
 
 @dramatiq.actor
