@@ -51,7 +51,7 @@ def lose_thread(name: str) -> None:
 
 @dramatiq.actor
 def good(number: int) -> None:
-    """Short, with one effect whose call leaves a line; the poison beside it may cut it off, so the trace can be asked."""
+    """Short, with one effect whose call leaves a line; where the poison cuts it off, the trace can be asked."""
     once(f"good:{number}", lambda key: note("calls", key), kind="good", lookup=lambda: noted("calls", f"good:{number}"))
 
 
