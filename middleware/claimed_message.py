@@ -11,11 +11,21 @@ from models.ledger.claim import Claimed
 
 
 class ClaimedMessage(MessageProxy):
-    """Dramatiq's proxy with the claim beside it. `claim` is what correlation and logs read."""
+    """Dramatiq's proxy with the claim beside it. `claim` is what correlation and logs read.
+
+    What hooks ask for is set on the proxy itself: its `__getattr__` took a twelfth of a no-op job.
+    """
 
     def __init__(self, message: Message[Any], held: Held) -> None:
         super().__init__(message)
         self.held = held
+        self.queue_name = message.queue_name
+        self.actor_name = message.actor_name
+        self.args = message.args
+        self.kwargs = message.kwargs
+        self.options = message.options
+        self.message_id = message.message_id
+        self.message_timestamp = message.message_timestamp
 
     @property
     def claim(self) -> Claimed:

@@ -163,12 +163,10 @@ class LedgerConsumer(Consumer):
         """Give the claimed messages out, ack the refused copies; status documents ride along, at best effort."""
         self._ready.extend(answers.claimed)
         try:
-            with self.broker.client.pipeline(transaction=False) as pipeline:
-                if answers.settled:
-                    self.broker.settle(answers.settled, pipeline)
-                running = finish_report.running_statuses([message.held for message in answers.claimed])
-                write_statuses(pipeline, running, process.settings.status_ttl_s)
-                pipeline.execute()
+            running = finish_report.running_statuses([message.held for message in answers.claimed])
+            self.broker.settle(
+                answers.settled, along=lambda line: write_statuses(line, running, process.settings.status_ttl_s)
+            )
         except redis.RedisError as error:
             # Refused copies that stay in our acks are refused again when they come back.
             event("refused_copies_left", "WARNING", copies=len(answers.settled), error=error)

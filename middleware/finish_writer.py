@@ -1,6 +1,7 @@
-"""The one writer of a worker process: finishes of many threads share a commit, their acks a round trip.
+"""The one writer of a worker process: finishes of many threads share a commit.
 
-It must not know how an outcome was decided. Acks go out strictly after the commit; what cannot be written waits.
+It must not know how an outcome was decided, nor Redis. Acks go out strictly after the commit, by `settling`, while the next
+batch is written; what cannot be written waits.
 """
 
 from __future__ import annotations
@@ -14,18 +15,13 @@ from typing import TYPE_CHECKING
 from uuid import UUID
 
 import psycopg2
-import redis
 
 from middleware import finish_report
-from middleware.copies import make_ready
 from middleware.in_hand import Held
 from middleware.logs import event
-from middleware.redis_broker import LedgerRedisBroker, Settled
-from models.crash_points import crash_point
+from middleware.settling import Committed, Item, Settling
 from models.database import close_connection
 from models.faults import is_infrastructure
-from models.job_status import write_statuses
-from models.ledger.dispatch import Wanted
 from models.ledger.finish import Finish, Finished, finish
 from policy.errors import DispatchContended
 
@@ -36,20 +32,18 @@ if TYPE_CHECKING:
 _BATCH = 256
 _FIRST_WAIT_S = 0.1
 _LONGEST_WAIT_S = 2.0
-#: Seconds of idleness after which the writer looks whether it should end, or has acks to repeat.
+#: Seconds of idleness after which the writer looks whether it should end.
 _IDLE_S = 0.2
-
-_Item = tuple[Held, Finish]
 
 
 class FinishWriter(threading.Thread):
-    """Takes finishes from any thread without making it wait, and settles their copies once they have committed."""
+    """Takes finishes from any thread without making it wait, and hands on what has committed."""
 
     def __init__(self, process: WorkerProcess) -> None:
         super().__init__(name="finish-writer", daemon=True)
         self._process = process
-        self._queue: SimpleQueue[_Item] = SimpleQueue()
-        self._owed: list[tuple[Held, Settled]] = []
+        self._queue: SimpleQueue[Item] = SimpleQueue()
+        self.settling = Settling(process)
         self._ending = threading.Event()
         self._deadline_s = float("inf")
 
@@ -63,17 +57,16 @@ class FinishWriter(threading.Thread):
         self._deadline_s = time.monotonic() + timeout_s
         self._ending.set()
         self.join(timeout_s + 1)
-        return not self.is_alive()
+        return self.settling.end(max(0.0, self._deadline_s - time.monotonic())) and not self.is_alive()
 
     def run(self) -> None:
         """Until ended and empty: a batch at a time."""
+        self.settling.start()
         try:
             while True:
                 batch = self._take()
                 if batch:
                     self._write_surely(batch)
-                elif self._owed:
-                    self._settle([], [])
                 elif self._ending.is_set():
                     return
                 if time.monotonic() > self._deadline_s:
@@ -81,15 +74,15 @@ class FinishWriter(threading.Thread):
         finally:
             close_connection()
 
-    def _take(self) -> list[_Item]:
-        batch: list[_Item] = []
+    def _take(self) -> list[Item]:
+        batch: list[Item] = []
         with contextlib.suppress(Empty):
             batch.append(self._queue.get(timeout=_IDLE_S))
             while len(batch) < _BATCH:
                 batch.append(self._queue.get_nowait())
         return batch
 
-    def _write_surely(self, batch: list[_Item]) -> None:
+    def _write_surely(self, batch: list[Item]) -> None:
         try:
             self._write_until_done(batch)
         except Exception as error:  # the writer must outlive its own mistakes: all outcomes go through it
@@ -97,7 +90,7 @@ class FinishWriter(threading.Thread):
             # What had not committed is given back by the heartbeat, once it is no longer in hand.
             self._process.in_hand.remove([held for held, _ in batch])
 
-    def _write_until_done(self, batch: list[_Item]) -> None:
+    def _write_until_done(self, batch: list[Item]) -> None:
         """Repeat while the ledger is away; a finish may be repeated, it knows its own outcome when it meets it."""
         wait_s = _FIRST_WAIT_S
         while True:
@@ -114,14 +107,11 @@ class FinishWriter(threading.Thread):
             self._ending.wait(wait_s) if not self._ending.is_set() else time.sleep(min(wait_s, 0.2))
             wait_s = min(wait_s * 2, _LONGEST_WAIT_S)
 
-    def _write(self, batch: Sequence[_Item]) -> None:
+    def _write(self, batch: Sequence[Item]) -> None:
         for worker_id in {held.worker_id for held, _ in batch}:
             mine = [item for item in batch if item[0].worker_id == worker_id]
             finished = self._finish(worker_id, [done for _, done in mine])
-            finish_report.report(self._process, mine, finished)
-            self._settle(mine, finished.released)
-        if self._process.relay is not None:
-            self._process.relay.room_made()
+            self.settling.put(Committed(mine, finished))
 
     def _finish(self, worker_id: UUID, finishes: list[Finish]) -> Finished:
         began_s = time.monotonic()
@@ -129,7 +119,7 @@ class FinishWriter(threading.Thread):
         finish_report.timed(time.monotonic() - began_s, len(finishes))
         return finished
 
-    def _write_apart(self, batch: list[_Item], error: BaseException) -> None:
+    def _write_apart(self, batch: list[Item], error: BaseException) -> None:
         """PostgreSQL refuses a row: halves, until it stands alone; that one is finished with no texts.
 
         One that waits for a key of its follow-ups, in somebody's open transaction, lets the others go first.
@@ -151,27 +141,3 @@ class FinishWriter(threading.Thread):
             self._process.in_hand.remove([held])
         else:
             self._write_until_done([(held, bare)])
-
-    def _settle(self, batch: Sequence[_Item], released: Sequence[Wanted]) -> None:
-        """Ack the copies of committed finishes with everything still owed; status documents ride along."""
-        broker = self._process.broker
-        self._owed += [(held, finish_report.settled(held, done)) for held, done in batch if held.redis_id]
-        unlisted = [held for held, _ in batch if not held.redis_id]
-        self._process.in_hand.remove(unlisted)
-        if not isinstance(broker, LedgerRedisBroker):
-            return
-        try:
-            with broker.client.pipeline(transaction=False) as pipeline:
-                if self._owed:
-                    broker.settle([one for _, one in self._owed], pipeline)
-                write_statuses(pipeline, finish_report.last_statuses(batch), self._process.settings.status_ttl_s)
-                pipeline.execute()
-            crash_point("ack.after")
-        except redis.RedisError as error:
-            # The finishes have committed; a copy that stays is refused as a duplicate when it comes back.
-            event("ack_waits", "WARNING", copies=len(self._owed), error=error)
-            self._ending.wait(_FIRST_WAIT_S)
-        else:
-            self._process.in_hand.remove([held for held, _ in self._owed])
-            self._owed.clear()
-        make_ready(broker, released, bounded=True)

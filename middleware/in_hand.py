@@ -160,6 +160,9 @@ class InHand:
             self._room.notify_all()
 
     def _leave_alone(self, held: Held) -> None:
+        # Without a suspect nobody waits for a job to end; waking those who wait for room would cost each job a switch.
+        if self._alone is None:
+            return
         if self._alone is held:
             self._alone = None
         self._room.notify_all()

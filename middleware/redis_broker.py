@@ -4,7 +4,7 @@ and many acks in one call. It must not know the ledger.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
 from typing import Any, NamedTuple, cast
@@ -115,12 +115,29 @@ class LedgerRedisBroker(QuickHooks, RedisBroker):
         flat = self.scripts["callboard_fetch"](keys=[self.namespace], args=args)
         return [(flat[i].decode(), flat[i + 1] or None) for i in range(0, len(flat), 2)]
 
-    def settle(self, settled: Sequence[Settled], pipeline: Any = None) -> None:
-        """Ack (or dead-letter) many copies in one call; on `pipeline`, if given, which the caller executes."""
+    def settle(self, settled: Sequence[Settled], *, along: Callable[[Any], None] | None = None) -> None:
+        """Ack (or dead-letter) many copies in one round trip; `along` puts more commands on its pipeline.
+
+        Repeating it is harmless: a copy that has gone is left alone.
+        """
         args: list[str | bytes | int] = [current_millis(), self.broker_id]
         for one in settled:
             args += [one.queue, one.redis_id, int(one.dead)]
-        self.scripts["callboard_settle"](keys=[self.namespace], args=args, client=pipeline)
+        script = self.scripts["callboard_settle"]
+        try:
+            self._settle(script.sha, args, along)
+        except redis.exceptions.NoScriptError:
+            # A pipeline of redis-py asks whether its scripts are there each time, which is a round trip; they nearly always are.
+            self.client.script_load(script.script)
+            self._settle(script.sha, args, along)
+
+    def _settle(self, sha: str, args: Sequence[str | bytes | int], along: Callable[[Any], None] | None) -> None:
+        with self.client.pipeline(transaction=False) as pipeline:
+            if len(args) > 2:  # more than clock and broker
+                pipeline.evalsha(sha, 1, self.namespace, *args)
+            if along is not None:
+                along(pipeline)
+            pipeline.execute()
 
     def wait_for_wake(self, queue: str, timeout_s: float) -> None:
         """Sleep until somebody pushes to `queue`, at most so long."""

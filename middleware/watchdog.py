@@ -52,7 +52,8 @@ class Watchdog(threading.Thread):
     def dead(self) -> list[str]:
         """Names of threads that were started and live no more."""
         process = self._process
-        ours = [process.writer, process.heartbeat, process.relay]
+        settling = process.writer.settling if process.writer is not None else None
+        ours = [process.writer, settling, process.heartbeat, process.relay]
         threads = [*self._worker.workers, *self._worker.consumers.values(), *(one for one in ours if one is not None)]
         return [_name(thread) for thread in threads if thread.ident is not None and not thread.is_alive()]
 
@@ -71,4 +72,4 @@ def _name(thread: threading.Thread) -> str:
     queue = getattr(thread, "queue_name", None)
     if queue is not None:
         return f"{type(thread).__name__}({queue})"
-    return thread.name if thread.name in ("heartbeat", "relay", "finish-writer") else type(thread).__name__
+    return thread.name if thread.name in ("heartbeat", "relay", "finish-writer", "settling") else type(thread).__name__

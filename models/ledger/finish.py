@@ -9,7 +9,8 @@ from typing import NamedTuple
 from uuid import UUID
 
 from models.crash_points import crash_point
-from models.database import atomic, run, uuid_array
+from models.arrays import uuid_array
+from models.database import atomic, run
 from models.ledger.claim import Claimed
 from models.ledger.dispatch import Wanted, dispatch_jobs
 

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
-from models.database import query, run, uuid_array
+from models.arrays import uuid_array
+from models.database import query, run
 from policy.states import JobState, Resolution
 
 #: Letters read at a time.

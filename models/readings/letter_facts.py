@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
-from models.database import Row, run, uuid_array
+from models.arrays import uuid_array
+from models.database import Row, run
 from policy.requeue import LetterFacts
 from policy.states import DeadReason, JobState, Resolution
 

@@ -8,7 +8,8 @@ from datetime import datetime
 from itertools import islice
 from uuid import UUID
 
-from models.database import query, uuid_array
+from models.arrays import uuid_array
+from models.database import query
 from models.readings.letter_facts import Looked, look
 from models.readings.letters import LetterFilter, matching_ids
 from policy.letter_plans import PlannedLetter, RefusedLetter
