@@ -17,7 +17,7 @@ from middleware import metrics
 from middleware.configuration import connect_database, settings_in_force
 from middleware.copies import make_ready
 from middleware.envelopes import wanted_job
-from middleware.logs import event
+from middleware.logs import event, events
 from models.crash_points import crash_point
 from models.database import after_commit
 from models.ledger.dispatch import Blocked, Inserted, Wanted, count_duplicates, dispatch_jobs
@@ -166,18 +166,10 @@ def _after_commit(
         mine = [one for owner, one in owed if owner is broker]
         for job_id in make_ready(broker, mine, bounded=True):
             dispatched[job_id].enqueued = True
-    for one in wanted:
-        if one.id in dispatched:
-            metrics.job_dispatched(one.actor, one.source)
-            event(
-                "job_dispatched",
-                job_id=str(one.id),
-                dispatch_key=one.dispatch_key,
-                correlation_id=one.correlation_id,
-                actor=one.actor,
-                client_id=one.client_id,
-                enqueued=dispatched[one.id].enqueued,
-            )
+    inserted = [one for one in wanted if one.id in dispatched]
+    for one in inserted:
+        metrics.job_dispatched(one.actor, one.source)
+    events("job_dispatched", [_said(one, dispatched[one.id].enqueued) for one in inserted])
     for one, _ in blocked:
         metrics.job_duplicate(one.actor)
         event("dispatch_refused_duplicate", dispatch_key=one.dispatch_key, actor=one.actor)
@@ -185,3 +177,14 @@ def _after_commit(
         count_duplicates([answer for _, answer in blocked])
     except psycopg2.Error as error:
         event("duplicates_uncounted", "WARNING", duplicates=len(blocked), error=error)
+
+
+def _said(job: Wanted, enqueued: bool) -> dict[str, object]:
+    return {
+        "job_id": str(job.id),
+        "dispatch_key": job.dispatch_key,
+        "correlation_id": job.correlation_id,
+        "actor": job.actor,
+        "client_id": job.client_id,
+        "enqueued": enqueued,
+    }

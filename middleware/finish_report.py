@@ -24,16 +24,13 @@ _FINAL = frozenset(state.value for state in FINISHED_STATES)
 def report(process: WorkerProcess, batch: Sequence[tuple[Held, Finish]], finished: Finished) -> None:
     """Count and log each finish of a committed batch; stale ones as what they are."""
     stale = {id(done) for done in finished.stale}
-    with logs.together():
-        for held, done in batch:
-            if id(done) in stale:
-                metrics.stale_write(held.actor)
-                event("stale_write_rejected", "WARNING", **_fields(held, done))
-                continue
-            if done.duration_s is not None:
-                process.took(done.duration_s)
-            event("attempt_closed", **_fields(held, done))
-    _count([item for item in batch if id(item[1]) not in stale])
+    closed = [item for item in batch if id(item[1]) not in stale] if stale else batch
+    for held, done in batch if stale else ():
+        if id(done) in stale:
+            metrics.stale_write(held.actor)
+            event("stale_write_rejected", "WARNING", **_fields(held, done))
+    logs.events("attempt_closed", [_fields(held, done) for held, done in closed])
+    _count(process, closed)
     for job in finished.released:
         metrics.job_dispatched(job.actor, job.source)
 
@@ -118,7 +115,7 @@ def running_status(held: Held) -> JobStatus:
     )
 
 
-def _count(batch: Sequence[tuple[Held, Finish]]) -> None:
+def _count(process: WorkerProcess, batch: Sequence[tuple[Held, Finish]]) -> None:
     """Counters take one addition a batch and label; only durations are observed one by one."""
     attempts = Counter((held.actor, held.queue, done.status) for held, done in batch)
     for labels, times in attempts.items():
@@ -129,6 +126,7 @@ def _count(batch: Sequence[tuple[Held, Finish]]) -> None:
     durations_s: dict[tuple[str, str], list[float]] = defaultdict(list)
     for held, done in batch:
         if done.duration_s is not None:
+            process.took(done.duration_s)
             durations_s[held.actor, held.queue].append(done.duration_s)
         if done.verdict and done.rule:
             metrics.verdict_given(held.actor, done.verdict, done.rule)
