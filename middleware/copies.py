@@ -22,7 +22,7 @@ from models.ledger.release import Released, take_back
 
 def first_release(job: Wanted) -> Released:
     """The release under which a job is born queued."""
-    return Released(job.id, 1, job.queue, job.payload)
+    return Released(job.id, 1, job.queue, job.payload, job.envelope)
 
 
 def make_ready(broker: Broker, released: Sequence[Released | Wanted], *, bounded: bool) -> frozenset[UUID]:

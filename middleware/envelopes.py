@@ -57,6 +57,7 @@ def wanted_job(
         delay_s=None if delay_ms is None else delay_ms / 1000,
         causation_id=text(options.get("causation_id")),
         source=text(options.get("source")),
+        envelope=envelope,
     )
 
 
@@ -96,7 +97,7 @@ def copy_of(broker: Broker, message: Message[Any], data: bytes) -> Copy:
 def released_copy(released: Released) -> tuple[str, Message[Any]]:
     """The copy that stands for a released job in a broker: its redis id, and the envelope with job id and release."""
     name = redis_id(released.job_id, released.release)
-    message = Message.decode(released.payload)
+    message = released.envelope if isinstance(released.envelope, Message) else Message.decode(released.payload)
     options = {"job_id": str(released.job_id), "release": released.release, "redis_message_id": name}
     return name, message.copy(queue_name=released.queue, options=options)
 

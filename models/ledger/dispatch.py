@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID
 
@@ -40,6 +40,8 @@ class Wanted:
     delay_s: float | None = None
     causation_id: str | None = None
     source: str | None = None
+    #: The message that `payload` encodes, where the caller still has it: its first copy need not be decoded from there.
+    envelope: object = field(default=None, repr=False, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,24 +127,28 @@ def _look(refused: Sequence[Wanted]) -> tuple[dict[UUID, Inserted | Blocked], li
 
 
 def _insert(wanted: Sequence[Wanted], terms: _Terms) -> dict[UUID, Inserted | Blocked]:
-    rows = run(
-        "dispatch_jobs",
-        (
-            [job.id for job in wanted],
-            [job.dispatch_key for job in wanted],
-            [job.actor for job in wanted],
-            [job.queue for job in wanted],
-            [job.payload for job in wanted],
-            [job.client_id for job in wanted],
-            [job.lead_id for job in wanted],
-            [job.lead_message_id for job in wanted],
-            [job.run_at for job in wanted],
-            [job.delay_s for job in wanted],
-            [job.attempts_allowed for job in wanted],
-            [job.correlation_id for job in wanted],
-            [job.causation_id for job in wanted],
-            [job.source for job in wanted],
-            *terms,
-        ),
-    )
+    columns = zip(*map(_columns, wanted), strict=True)
+    if len(wanted) == 1:
+        rows = run("dispatch_job", (*(column[0] for column in columns), *terms))
+    else:
+        rows = run("dispatch_jobs", (*map(list, columns), *terms))
     return {job_id: Inserted(job_id, released) for job_id, released in rows}
+
+
+def _columns(job: Wanted) -> tuple[object, ...]:
+    return (
+        job.id,
+        job.dispatch_key,
+        job.actor,
+        job.queue,
+        job.payload,
+        job.client_id,
+        job.lead_id,
+        job.lead_message_id,
+        job.run_at,
+        job.delay_s,
+        job.attempts_allowed,
+        job.correlation_id,
+        job.causation_id,
+        job.source,
+    )

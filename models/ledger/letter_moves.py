@@ -181,7 +181,7 @@ def _requeued(letters: Sequence[Looked], dedupe_s: int) -> set[UUID] | None:
     ids = uuid_array(letter.job_id for letter in letters if letter.job_id)
     now_ms = int(time.time() * 1000)  # compared with the workers' clocks, as Dramatiq does
     rows = query("SELECT id, payload FROM background_job WHERE id = ANY (%s::uuid[])", (ids,))
-    payloads = [psycopg2.Binary(restamped(bytes(row[1]), now_ms)) for row in rows]
+    payloads = [restamped(bytes(row[1]), now_ms) for row in rows]
     try:
         with atomic():
             return {row[0] for row in run("requeue_jobs", (uuid_array(row[0] for row in rows), payloads, dedupe_s))}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from uuid import UUID
 
@@ -22,6 +22,8 @@ class Released:
     release: int
     queue: str
     payload: bytes
+    #: As in `Wanted`.
+    envelope: object = field(default=None, repr=False, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
