@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 #: Seconds between attempts to reach the ledger: first, and at most.
 _FIRST_WAIT_S = 0.1
 _LONGEST_WAIT_S = 2.0
+#: Copies claimed by one statement at most.
+_LARGEST_FETCH = 128
 
 
 class LedgerConsumer(Consumer):
@@ -99,7 +101,7 @@ class LedgerConsumer(Consumer):
         if room <= 0:
             process.in_hand.wait_for_room(self.timeout_s)
             return False
-        fetched = self.broker.fetch(self.queue_name, room)
+        fetched = self.broker.fetch(self.queue_name, min(room, _LARGEST_FETCH))
         if not fetched:
             self._idle()
             return False

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from middleware.worker_process import WorkerProcess
 
 #: Finishes in one statement at most: past this the statement grows faster than it saves.
-_BATCH = 256
+_BATCH = 128
 _FIRST_WAIT_S = 0.1
 _LONGEST_WAIT_S = 2.0
 #: Seconds of idleness after which the writer looks whether it should end.
