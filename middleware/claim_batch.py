@@ -168,7 +168,9 @@ class Batch:
         message.options.pop("throws", None)
         message.options["redis_message_id"] = one.redis_id
         held.actor = message.actor_name
-        return ClaimedMessage(message.copy(queue_name=self._queue), held)
+        if message.queue_name != self._queue:
+            message = message.copy(queue_name=self._queue)
+        return ClaimedMessage(message, held)
 
 
 def _unreadable(held: Held, error: BaseException) -> Finish:

@@ -22,7 +22,7 @@ from policy.keys import check_dispatch_key, default_key, job_id_of, redis_id
 DEFAULT_MAX_RETRIES = 4
 
 #: Options that belong to one copy, never to the job's envelope.
-_COPY_OPTIONS = ("job_id", "release", "redis_message_id", "eta", "delay")
+_COPY_OPTIONS = frozenset({"job_id", "release", "redis_message_id", "eta", "delay"})
 
 
 def wanted_job(
@@ -41,7 +41,9 @@ def wanted_job(
     job_id = job_id_of(message.message_id)
     key = options.get("dispatch_key") or default_key or str(job_id)
     check_dispatch_key(key)
-    envelope = message._replace(options={k: v for k, v in options.items() if k not in _COPY_OPTIONS})
+    envelope = message
+    if not _COPY_OPTIONS.isdisjoint(options):
+        envelope = message._replace(options={k: v for k, v in options.items() if k not in _COPY_OPTIONS})
     return Wanted(
         id=job_id,
         dispatch_key=key,
@@ -148,7 +150,7 @@ def text(value: object) -> str | None:
         value = str(value)
     if not isinstance(value, str) or not value:
         return None
-    return str(_scrubbed(value))[:512]
+    return (value if value.isprintable() else str(_scrubbed(value)))[:512]
 
 
 def _scrubbed(value: Any) -> Any:

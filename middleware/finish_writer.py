@@ -1,7 +1,7 @@
 """The one writer of a worker process: finishes of many threads share a commit.
 
-It must not know how an outcome was decided, nor Redis. Acks go out strictly after the commit, by `settling`, while the next
-batch is written; what cannot be written waits.
+It must not know how an outcome was decided, nor Redis. Acks go out strictly after the commit, by `settling`, while the
+next batch is written; what cannot be written waits.
 """
 
 from __future__ import annotations

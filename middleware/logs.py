@@ -152,8 +152,8 @@ def event(name: str, /, level: str = "INFO", *, error: BaseException | None = No
 def events(name: str, lines: Sequence[Mapping[str, object]]) -> None:
     """Write a line at INFO for each of `lines`, whose fields these are; loguru is asked once for all of them.
 
-    Most of a line's price is loguru's record: a batch of a hundred costs 5 µs a line (benchmarks/log_cost.py). A sink of
-    the application's own gets the one record, with the lines in `extra["each"]`. Fields must not be reserved ones.
+    Most of a line's price is loguru's record: in a batch of a hundred a line costs a fifth (benchmarks/log_cost.py). A
+    sink of the application's own gets the one record, with the lines in `extra["each"]`. Fields must not be reserved.
     """
     if lines and not (_sink is not None and _sink.is_reentered()):
         _from_caller.bind(**{_EACH: lines}).log("INFO", name)

@@ -127,7 +127,7 @@ class LedgerRedisBroker(QuickHooks, RedisBroker):
         try:
             self._settle(script.sha, args, along)
         except redis.exceptions.NoScriptError:
-            # A pipeline of redis-py asks whether its scripts are there each time, which is a round trip; they nearly always are.
+            # redis-py's own pipelines ask each time whether their scripts are there: a round trip for what nearly always is.
             self.client.script_load(script.script)
             self._settle(script.sha, args, along)
 

@@ -110,9 +110,9 @@ class Settling(threading.Thread):
     def _ack(self, broker: LedgerRedisBroker, items: Sequence[Item]) -> None:
         """Ack all copies that are owed; status documents ride along."""
         settled = [one for _, one in self._owed]
-        statuses = finish_report.last_statuses(items)
+        statuses, ttl_s = finish_report.last_statuses(items), self._process.settings.status_ttl_s
         try:
-            broker.settle(settled, along=lambda line: write_statuses(line, statuses, self._process.settings.status_ttl_s))
+            broker.settle(settled, along=lambda line: write_statuses(line, statuses, ttl_s))
             crash_point("ack.after")
         except redis.RedisError as error:
             # The finishes have committed; a copy that stays is refused as a duplicate when it comes back.

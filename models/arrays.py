@@ -1,7 +1,7 @@
 """Python lists as PostgreSQL array literals: one constant for the server to parse instead of one an element.
 
-psycopg2 writes a list as `ARRAY[...]`, an expression a Python call and a parse node an element; for a claim of 128 copies
-that took as long, on either side, as all the rest of the statement. It must not know what is in the arrays.
+psycopg2 writes a list as `ARRAY[...]`: a Python call and a parse node an element. For a claim of 128 copies that took
+more of Python's time than all the rest of the claim. It must not know what is in the arrays.
 """
 
 from __future__ import annotations

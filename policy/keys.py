@@ -91,7 +91,8 @@ def check_dispatch_key(text: str) -> str:
     """`text` itself if it can be a dispatch key; else ValueError with one line that says why."""
     if not text:
         raise ValueError("a dispatch key must not be empty")
-    if any(unicodedata.category(sign) in {"Cc", "Cs"} for sign in text):
+    # What is printable holds neither; a look at each character would be a tenth of a dispatch.
+    if not text.isprintable() and any(unicodedata.category(sign) in {"Cc", "Cs"} for sign in text):
         raise ValueError("a dispatch key must not hold control characters or lone surrogates")
     size_bytes = len(text.encode())
     if size_bytes > DISPATCH_KEY_BYTES:

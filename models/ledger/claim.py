@@ -96,7 +96,9 @@ def claim(
             crash_point("claim.before_commit")
             rows = run("claim_jobs", _params(holder, claim_id, open_ones, dedupe_s))
             crash_point("claim.after_commit")
-            answers.update((row[0], Claimed(*row)) for row in rows)
+            for place, *claimed in rows:
+                job_id = open_ones[place - 1].job_id
+                answers[job_id] = Claimed(job_id, *claimed)
         open_ones = [copy for copy in open_ones if copy.job_id not in answers]
         if open_ones:
             answers.update(_refusals(open_ones))

@@ -8,8 +8,8 @@ from datetime import datetime
 from typing import NamedTuple
 from uuid import UUID
 
-from models.crash_points import crash_point
 from models.arrays import uuid_array
+from models.crash_points import crash_point
 from models.database import atomic, run
 from models.ledger.claim import Claimed
 from models.ledger.dispatch import Wanted, dispatch_jobs
@@ -79,17 +79,21 @@ def finish(worker_id: UUID, finishes: Sequence[Finish], *, dedupe_s: int) -> Fin
 def _finish(worker_id: UUID, finishes: Sequence[Finish], dedupe_s: int) -> Finished:
     crash_point("finish.before_commit")
     if not any(done.follow_ups for done in finishes):
-        moved = {row[0] for row in run("finish_jobs", _params(worker_id, finishes))}
+        moved = _moved(worker_id, finishes)
         crash_point("finish.after_commit")
         return _read_back(finishes, moved, ())
     with atomic():
-        moved = {row[0] for row in run("finish_jobs", _params(worker_id, finishes))}
+        moved = _moved(worker_id, finishes)
         owed = [job for done in finishes if done.claim.job_id in moved for job in done.follow_ups]
         answers = dispatch_jobs(owed, dedupe_s=dedupe_s) if owed else []
         crash_point("finish.with_follow_ups")
     crash_point("finish.after_commit")
     released = [job for job, answer in zip(owed, answers, strict=True) if getattr(answer, "released", False)]
     return _read_back(finishes, moved, tuple(released))
+
+
+def _moved(worker_id: UUID, finishes: Sequence[Finish]) -> set[UUID]:
+    return {finishes[place - 1].claim.job_id for (place,) in run("finish_jobs", _params(worker_id, finishes))}
 
 
 def give_back(worker_id: UUID, claims: Sequence[Claimed]) -> frozenset[UUID]:

@@ -16,8 +16,8 @@ import psycopg2
 import psycopg2.errors
 import psycopg2.extensions
 
-from models.crash_points import crash_point
 from models.arrays import uuid_array
+from models.crash_points import crash_point
 from models.database import atomic, query, run
 from models.ledger.dispatch import Wanted
 from models.ledger.operators import Act, Operator, record_actions

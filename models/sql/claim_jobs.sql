@@ -1,13 +1,14 @@
 -- Claim a fetched batch: copies of released jobs are moved, plain sends are inserted, each opens its attempt.
 -- $1 worker, $2 claim, $3 host, $4 pid, $5 code version, $6 ids, $7 releases (null: a plain send), $8 keys, $9 actors,
 -- $10 queues, $11 payloads, $12 clients, $13 attempts allowed, $14 correlations, $15 causations, $16 sources,
--- $17 requested at, $18 dedupe period in s
+-- $17 requested at, $18 dedupe period in s. Answers the place (from 1) of each copy that was claimed, then its claim.
 WITH alive AS (
   SELECT id FROM worker WHERE id = $1 AND lost_at IS NULL AND stopped_at IS NULL),
 copy AS MATERIALIZED (
   SELECT * FROM unnest($6::uuid[], $7::int[], $8::text[], $9::text[], $10::text[], $11::bytea[], $12::text[], $13::int[],
                        $14::text[], $15::text[], $16::text[], $17::timestamptz[])
-    AS copy (id, release, key, actor, queue, payload, client, allowed, correlation, causation, source, requested_at)),
+    WITH ORDINALITY AS copy (id, release, key, actor, queue, payload, client, allowed, correlation, causation, source,
+                             requested_at, place)),
 locked AS MATERIALIZED (
   SELECT job.id FROM background_job AS job WHERE job.id = ANY ($6::uuid[]) ORDER BY job.id FOR UPDATE),
 moved AS (
@@ -39,8 +40,8 @@ opened AS (
          $4, $5
   FROM claimed
   RETURNING id, job_id, claimed_at, queue_ms)
-SELECT claimed.id, claimed.fence, claimed.attempts, opened.id, opened.claimed_at, opened.queue_ms,
+SELECT copy.place, claimed.fence, claimed.attempts, opened.id, opened.claimed_at, opened.queue_ms,
        CASE WHEN claimed.was_released THEN claimed.payload END, claimed.attempts_spent, claimed.attempts_allowed,
        claimed.throttles, claimed.suspect, claimed.client_id, claimed.dispatch_key, claimed.correlation_id,
        claimed.source, claimed.requested_at
-FROM claimed JOIN opened ON opened.job_id = claimed.id
+FROM claimed JOIN opened ON opened.job_id = claimed.id JOIN copy ON copy.id = claimed.id

@@ -1,4 +1,5 @@
--- Close attempts and move their jobs; only a live fence moves. Dead ones get their letters in the same statement.
+-- Close attempts and move their jobs; only a live fence moves. Dead ones get their letters in the same statement. Answers
+-- the places (from 1) of the finishes that moved: a number is read several times as fast as an id.
 -- $1 worker, then of each finish: $2 ids, $3 fences, $4 run ids, $5 claimed at, $6 run statuses, $7 job states,
 -- $8 started after s (from the claim), $9 durations in s. Of those with a result: $10 ids, $11 results (json). Of those
 -- that were judged: $12 ids, $13 run at, $14 waits in s, $15 spends an attempt, $16 spends a throttle, $17 error classes,
@@ -11,7 +12,7 @@ WITH judged AS MATERIALIZED (
 done AS MATERIALIZED (
   SELECT * FROM unnest($2::uuid[], $3::bigint[], $4::bigint[], $5::timestamptz[], $6::text[], $7::text[], $8::float8[],
                        $9::float8[])
-    AS done (id, fence, run_id, claimed_at, status, state, started_after_s, duration_s)
+    WITH ORDINALITY AS done (id, fence, run_id, claimed_at, status, state, started_after_s, duration_s, place)
   LEFT JOIN unnest($10::uuid[], $11::text[]) AS given (id, result) USING (id)
   LEFT JOIN judged USING (id)),
 locked AS MATERIALIZED (
@@ -32,7 +33,7 @@ moved AS (
       finished_at = CASE WHEN done.state <> 'pending' THEN clock_timestamp() END
   FROM done JOIN locked USING (id)
   WHERE job.id = done.id AND job.state = 'running' AND job.fence = done.fence AND job.worker_id = $1
-  RETURNING job.id, job.queue, job.payload, job.actor, job.client_id, job.correlation_id),
+  RETURNING done.place, job.id, job.queue, job.payload, job.actor, job.client_id, job.correlation_id),
 closed AS (
   UPDATE background_function_run AS run
   SET status = done.status, finished_at = clock_timestamp(),
@@ -50,4 +51,4 @@ letters AS (
          moved.correlation_id, judged.death, judged.error_class, judged.error_message, judged.fingerprint
   FROM moved JOIN judged USING (id) WHERE judged.death IS NOT NULL
   ON CONFLICT DO NOTHING)
-SELECT id FROM moved
+SELECT place FROM moved
