@@ -127,7 +127,7 @@ class LedgerRedisBroker(QuickHooks, RedisBroker):
         try:
             self._settle(script.sha, args, along)
         except redis.exceptions.NoScriptError:
-            # redis-py's own pipelines ask each time whether their scripts are there: a round trip for what nearly always is.
+            # redis-py's own pipelines ask each time whether their scripts are there, which costs a round trip.
             self.client.script_load(script.script)
             self._settle(script.sha, args, along)
 
