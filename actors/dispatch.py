@@ -13,7 +13,7 @@ from uuid import UUID
 import psycopg2
 from dramatiq import Actor, Broker
 
-from middleware import metrics
+from middleware import metrics, tracing
 from middleware.configuration import connect_database, settings_in_force
 from middleware.copies import make_ready
 from middleware.envelopes import wanted_job
@@ -94,6 +94,9 @@ def dispatch(
     return dispatch_many([job])[0]
 
 
+@tracing.traced(
+    "dispatch", "producer", describe=lambda answers: {"jobs": len(answers), "duplicates": _duplicates(answers)}
+)
 def dispatch_many(jobs: Iterable[Job]) -> list[Dispatched | Duplicate]:
     """Dispatch many jobs, one insert a thousand; one answer each, in order. Raises as `dispatch` does."""
     settings = settings_in_force()
@@ -108,6 +111,10 @@ def dispatch_many(jobs: Iterable[Job]) -> list[Dispatched | Duplicate]:
         )
         answers += _answers(chunk, inserted)
     return answers
+
+
+def _duplicates(answers: Sequence[Dispatched | Duplicate]) -> int:
+    return sum(isinstance(answer, Duplicate) for answer in answers)
 
 
 def _wanted(job: Job) -> Wanted:

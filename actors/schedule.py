@@ -18,7 +18,7 @@ import dramatiq
 import psycopg2
 
 from actors.broker import setup
-from middleware import correlation, metrics
+from middleware import correlation, metrics, tracing
 from middleware.configuration import connect_database, redis_url, settings_in_force
 from middleware.envelopes import wanted_job
 from middleware.inline import InlineWorker
@@ -74,6 +74,9 @@ class Ticked:
     inline: dict[str, int] | None = None
 
 
+@tracing.traced(
+    "tick", "producer", describe=lambda ticked: {"mode": ticked.mode.value, "window": ticked.window.dispatch_key}
+)
 def tick(source: str = SOURCE, *, stopping: threading.Event | None = None) -> Ticked:
     """Dispatch the current window unless it was dispatched; try again what failed; run it here if that is asked for.
 

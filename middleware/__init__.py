@@ -27,6 +27,7 @@ def stack(*, results: Middleware | None = None) -> list[Middleware]:
     from middleware.failures import Failures
     from middleware.ledger_gauges import serve
     from middleware.metrics_server import Metrics
+    from middleware.tracing import Tracing, available
 
     connect_database(settings_in_force())
     return [
@@ -34,6 +35,7 @@ def stack(*, results: Middleware | None = None) -> list[Middleware]:
         CurrentMessage(),  # known to every hook and to the actor
         Metrics(serve),  # counts what the hooks below let through, and is not disturbed when they skip
         Claims(),  # nothing below runs without a live claim; its after-hook sees what all below decided
+        *([Tracing()] if available() else []),  # an attempt's span: from the claim until the verdict stands
         DeadLetters(),  # names the deaths that no verdict gave, before the claim is finished
         AgeLimit(),  # looks at the row's envelope, so only once there is a claim
         AsyncIO(),  # the event loop of async actors
