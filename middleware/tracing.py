@@ -97,7 +97,7 @@ def available() -> bool:
 
 
 def span(
-    name: str, kind: str = "internal", *, links: Sequence[object] = (), **attributes: str | int | float | bool | None
+    name: str, kind: str = "internal", /, *, links: Sequence[object] = (), **attributes: str | int | float | bool | None
 ) -> AbstractContextManager[Span]:
     """A span around a block; `kind` is internal, producer or client. An error is named by its class alone."""
     if _spans is None or not _spans.active():

@@ -40,6 +40,7 @@ class Wanted:
     delay_s: float | None = None
     causation_id: str | None = None
     source: str | None = None
+    traceparent: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,6 +144,7 @@ def _insert(wanted: Sequence[Wanted], terms: _Terms) -> dict[UUID, Inserted | Bl
             [job.causation_id for job in wanted],
             [job.source for job in wanted],
             *terms,
+            [job.traceparent for job in wanted],
         ),
     )
     return {job_id: Inserted(job_id, released) for job_id, released in rows}
