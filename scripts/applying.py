@@ -140,7 +140,7 @@ class _Run:
         return self._report.stopped is None
 
     def _moved(self, asked: dict[UUID, int | None]) -> Moves:
-        with action_span(self._plan.verb.value, self._operator, letters=len(asked)):
+        with action_span(self._plan.verb.value, self._operator, count=len(asked)):
             if self._plan.verb is Verb.DISCARD:
                 return discard_letters(asked, self._operator)
             return requeue_letters(asked, self._operator, dedupe_s=self._dedupe_s, read_job=reads_adopted)

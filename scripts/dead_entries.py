@@ -108,7 +108,7 @@ def _adopt_one(client: redis.Redis, queues: list[str], redis_id: str, args: argp
 
 
 def _adopt(strays: Sequence[Stray], operator: Operator) -> dict[str, UUID]:
-    with action_span("adopt", operator, entries=len(strays)):
+    with action_span("adopt", operator, count=len(strays)):
         return adopt(strays, operator)
 
 

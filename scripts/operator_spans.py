@@ -11,12 +11,12 @@ if TYPE_CHECKING:
 
 
 def action_span(
-    verb: str, operator: Operator, target: str | None = None, **attributes: str | int
+    verb: str, operator: Operator, target: str | None = None, *, count: int = 1
 ) -> AbstractContextManager[Span]:
     """Around the ledger's statement; the row in the operators' log is the record, this shows its place in time."""
     from middleware import tracing  # takes as long as all else: only when something is changed
 
     tracing.install()
     return tracing.span(
-        f"operator {verb}", verb=verb, operator=operator.name, target=target, plan=operator.plan_hash, **attributes
+        f"operator {verb}", verb=verb, operator=operator.name, target=target, plan=operator.plan_hash, count=count
     )
