@@ -94,9 +94,12 @@ def dispatch(
     return dispatch_many([job])[0]
 
 
-@tracing.traced(
-    "dispatch", "producer", describe=lambda answers: {"jobs": len(answers), "duplicates": _duplicates(answers)}
-)
+def _counts(answers: list[Dispatched | Duplicate]) -> tracing.Attributes:
+    duplicates = sum(isinstance(answer, Duplicate) for answer in answers)
+    return {"jobs": len(answers), "duplicates": duplicates}
+
+
+@tracing.traced("dispatch", "producer", describe=_counts)
 def dispatch_many(jobs: Iterable[Job]) -> list[Dispatched | Duplicate]:
     """Dispatch many jobs, one insert a thousand; one answer each, in order. Raises as `dispatch` does."""
     settings = settings_in_force()
@@ -111,10 +114,6 @@ def dispatch_many(jobs: Iterable[Job]) -> list[Dispatched | Duplicate]:
         )
         answers += _answers(chunk, inserted)
     return answers
-
-
-def _duplicates(answers: Sequence[Dispatched | Duplicate]) -> int:
-    return sum(isinstance(answer, Duplicate) for answer in answers)
 
 
 def _wanted(job: Job) -> Wanted:

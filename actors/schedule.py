@@ -74,9 +74,11 @@ class Ticked:
     inline: dict[str, int] | None = None
 
 
-@tracing.traced(
-    "tick", "producer", describe=lambda ticked: {"mode": ticked.mode.value, "window": ticked.window.dispatch_key}
-)
+def _answer(ticked: Ticked) -> tracing.Attributes:
+    return {"mode": ticked.mode.value, "window": ticked.window.dispatch_key}
+
+
+@tracing.traced("tick", "producer", describe=_answer)
 def tick(source: str = SOURCE, *, stopping: threading.Event | None = None) -> Ticked:
     """Dispatch the current window unless it was dispatched; try again what failed; run it here if that is asked for.
 
