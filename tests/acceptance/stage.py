@@ -90,6 +90,11 @@ class Stage:
         self._started.append(workers)
         return workers
 
+    @property
+    def started(self) -> Sequence[Workers]:
+        """Every process started on this stage, in order."""
+        return self._started
+
     def trace(self, name: str) -> list[str]:
         """What actors have noted under `name`, in order."""
         path = self.folder / "traces" / name

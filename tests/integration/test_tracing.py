@@ -172,7 +172,7 @@ def test_failure_is_named_by_class_verdict_and_rule_never_by_its_text(broker: St
 
 def test_child_of_an_attempt_is_linked_to_it(broker: StubBroker, kept: Kept) -> None:
     child = actor(broker, "child")
-    parent = actor(broker, "parent", lambda: [dispatch(child)] and None)
+    parent = actor(broker, "parent", lambda: str(dispatch(child)))
 
     play(broker, parent.message().copy(options={"traceparent": FOREIGN}))
 
@@ -204,7 +204,7 @@ def test_lines_of_an_attempt_bear_its_place(broker: StubBroker, kept: Kept) -> N
     ("guard", "outcome"), [(None, "confirmed"), (lambda: "client_paused", "refused")], ids=["done", "refused"]
 )
 def test_effect_is_a_child_of_its_attempt(broker: StubBroker, kept: Kept, guard: Any, outcome: str) -> None:
-    greet = actor(broker, work=lambda: [once("mail:1", lambda key: {"id": key}, kind="email", guard=guard)] and None)
+    greet = actor(broker, work=lambda: str(once("mail:1", lambda key: {"id": key}, kind="email", guard=guard)))
 
     play(broker, greet.message())
 
@@ -249,7 +249,7 @@ def test_operators_action_is_a_span_that_names_operator_and_letter(kept: Kept) -
 
 def test_without_spans_a_traceparent_goes_from_job_to_child_as_it_came(broker: StubBroker) -> None:
     child = actor(broker, "child")
-    parent = actor(broker, "parent", lambda: [dispatch(child)] and None)
+    parent = actor(broker, "parent", lambda: str(dispatch(child)))
 
     play(broker, parent.message().copy(options={"traceparent": FOREIGN, "tracestate": "vendor=1"}))
 
