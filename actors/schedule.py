@@ -119,8 +119,11 @@ class _Tick:
 
     def _open(self) -> Sequence[Released] | None:
         """The window's row and both jobs in one transaction; the copies that are owed, or None if it has a row."""
-        family = correlation.new_correlation_id()
-        with correlation.bound(correlation.Scope(family, dispatch_key=self.key)):
+        family, outside = correlation.new_correlation_id(), correlation.current()
+        place = (outside.traceparent, outside.tracestate) if outside else (None, None)
+        with correlation.bound(
+            correlation.Scope(family, dispatch_key=self.key, traceparent=place[0], tracestate=place[1])
+        ):
             jobs = _window_jobs(self.broker, self.window, self.now, family)
             opened = _patiently(
                 lambda: ledger.open_window(

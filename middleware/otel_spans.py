@@ -32,7 +32,7 @@ from middleware.code_version import code_version
 from middleware.in_hand import Held
 from middleware.logs import event
 from policy.keys import run_key
-from policy.trace_context import parse
+from policy.trace_context import TraceContext, parse
 
 #: Where a collector is named; without one of these, and without a provider of the application, no span is made.
 ENDPOINTS = ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT")
@@ -91,6 +91,17 @@ class OtelSpans:
             except BaseException as error:
                 _name_error(made, error)
                 raise
+
+    @contextmanager
+    def _continued(self, producer: SpanContext) -> Iterator[None]:
+        token = otel_context.attach(trace.set_span_in_context(NonRecordingSpan(producer)))
+        try:
+            yield
+        finally:
+            otel_context.detach(token)
+
+    def continued(self, place: TraceContext) -> AbstractContextManager[object]:
+        return self._continued(_context(place))
 
     def attempt(self, held: Held, options: Mapping[str, Any]) -> tracing.Attempt:
         producer = _context_of(options)
@@ -172,8 +183,10 @@ def _written(context: SpanContext) -> tuple[str, str | None]:
 
 def _context_of(options: Mapping[str, Any]) -> SpanContext | None:
     found = parse(options.get("traceparent"), options.get("tracestate"))
-    if found is None:
-        return None
+    return None if found is None else _context(found)
+
+
+def _context(found: TraceContext) -> SpanContext:
     state = TraceState.from_header([found.state]) if found.state else None
     flags = TraceFlags(TraceFlags.SAMPLED if found.sampled else TraceFlags.DEFAULT)
     return SpanContext(int(found.trace_id, 16), int(found.span_id, 16), True, flags, state)

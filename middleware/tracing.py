@@ -6,8 +6,8 @@ It must not know OpenTelemetry: `otel_spans` does, and is imported only where th
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import wraps
 from importlib.util import find_spec
 from typing import Any, ParamSpec, Protocol, TypeVar
@@ -17,6 +17,7 @@ from dramatiq import Broker, Message, MessageProxy, Middleware, Worker
 from middleware import correlation
 from middleware.claimed_message import held_of
 from middleware.in_hand import Held
+from policy.trace_context import TraceContext
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -55,6 +56,9 @@ class Spans(Protocol):
         self, name: str, kind: str, attributes: Attributes, links: Sequence[object]
     ) -> AbstractContextManager[Span]:
         """A span around a block, current inside it. `links` are options of messages, for their producers' places."""
+
+    def continued(self, place: TraceContext) -> AbstractContextManager[object]:
+        """Have spans made meanwhile begin at that place of somebody else's trace."""
 
     def attempt(self, held: Held, options: Mapping[str, Any]) -> Attempt:
         """Begin the root span of an attempt, and tell the producer's trace how long the job waited."""
@@ -103,6 +107,17 @@ def span(
     if _spans is None or not _spans.active():
         return _nothing
     return _spans.span(name, kind, attributes, links)
+
+
+@contextmanager
+def continued(place: TraceContext | None) -> Iterator[None]:
+    """What is dispatched meanwhile belongs to the trace of whoever asked for it, if they named one."""
+    if place is None:
+        yield
+        return
+    scope = correlation.Scope(correlation.new_correlation_id(), traceparent=place.traceparent, tracestate=place.state)
+    with correlation.bound(scope), _spans.continued(place) if _spans is not None else _nothing:
+        yield
 
 
 def traced(

@@ -22,6 +22,7 @@ class Settings:
     log_level: str = "INFO"
     log_format: str = "json"
     metrics_port: int = 9191
+    health_port: int = 9192
     dispatch_window_s: int = 60
     inline_emergency: bool = False
     force_inline: bool = False
@@ -63,6 +64,7 @@ SETTINGS: tuple[Setting, ...] = (
     ),
     word("LOG_FORMAT", "log_format", ("json", "text"), "JSON lines for machines, or text for people."),
     whole("METRICS_PORT", "metrics_port", "port", 0, 65_535, "Where metrics are scraped; 0: nowhere."),
+    whole("HEALTH_PORT", "health_port", "port", 0, 65_535, "Where health is asked for and a tick posted; 0: nowhere."),
     whole(
         "DISPATCH_WINDOW_SECONDS",
         "dispatch_window_s",
