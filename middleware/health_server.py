@@ -143,6 +143,7 @@ def _be_child(live: Callable[[], None]) -> NoReturn:
     except Exception as error:
         logs.event("health_server_broke", "ERROR", error=error)
     finally:
+        logs.flush()
         os._exit(code)
 
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from dramatiq import Worker
 
-from middleware.logs import event
+from middleware.logs import event, flush
 from middleware.pulse import PulseFile
 from policy.health import Pulse
 
@@ -105,6 +105,7 @@ class Watchdog(threading.Thread):
         os.kill(os.getpid(), signal.SIGTERM)
         if not self._ending.wait(self._exit_within_s):
             event("process_ended_hard", "CRITICAL", waited_s=self._exit_within_s)
+            flush()
             # Whatever holds the process up may hold sys.exit() up, too; the ledger gives back what it had in hand.
             os._exit(1)
 
