@@ -27,7 +27,7 @@ $(MARK): setup.cfg pyproject.toml
 	  { echo 'callboard: $(PYTHON) cannot make environments; install its venv module (Debian, Ubuntu: the package python3-venv) and run make again' >&2; exit 1; }
 	@echo 'making .venv (once; again when setup.cfg changes)'
 	@$(PYTHON) -m venv --clear .venv
-	@.venv/bin/python -m pip install -qq --disable-pip-version-check --editable '.[embedded,test]'
+	@.venv/bin/python -m pip install -qq --disable-pip-version-check --editable '.[embedded,otel,test]'
 	@touch $@
 
 demo: .venv

@@ -7,7 +7,8 @@ import threading
 
 import dramatiq
 
-from middleware import logs, stack
+from actors import health
+from middleware import logs, stack, tracing
 from middleware.configuration import redis_url, settings_in_force
 from middleware.redis_broker import LedgerRedisBroker, redis_client
 
@@ -33,8 +34,9 @@ def setup() -> LedgerRedisBroker:
     with _lock:
         if _broker is None:
             logs.configure_from_environment()  # first, so that warnings about settings are lines like all others
+            tracing.install()
             settings = settings_in_force()
-            broker = LedgerRedisBroker(client=redis_client(redis_url(settings)), middleware=stack())
+            broker = LedgerRedisBroker(client=redis_client(redis_url(settings)), middleware=stack(health=health.serve))
             dramatiq.set_broker(broker)
             _broker = broker
             for family in FAMILIES:

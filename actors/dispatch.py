@@ -14,7 +14,7 @@ import psycopg2
 import redis
 from dramatiq import Actor, Broker
 
-from middleware import metrics
+from middleware import metrics, tracing
 from middleware.configuration import connect_database, settings_in_force
 from middleware.copies import make_ready
 from middleware.envelopes import wanted_job
@@ -100,6 +100,12 @@ def dispatch(
     return dispatch_many([job])[0]
 
 
+def _counts(answers: list[Dispatched | Duplicate]) -> tracing.Attributes:
+    duplicates = sum(isinstance(answer, Duplicate) for answer in answers)
+    return {"jobs": len(answers), "duplicates": duplicates}
+
+
+@tracing.traced("dispatch", "producer", describe=_counts)
 def dispatch_many(jobs: Iterable[Job]) -> list[Dispatched | Duplicate]:
     """Dispatch many jobs, one insert a thousand; one answer each, in order. Raises as `dispatch` does."""
     settings = settings_in_force()

@@ -18,7 +18,7 @@ import dramatiq
 import psycopg2
 
 from actors.broker import setup
-from middleware import correlation, metrics
+from middleware import correlation, metrics, tracing
 from middleware.configuration import connect_database, redis_url, settings_in_force
 from middleware.envelopes import wanted_job
 from middleware.inline import InlineWorker
@@ -74,6 +74,11 @@ class Ticked:
     inline: dict[str, int] | None = None
 
 
+def _answer(ticked: Ticked) -> tracing.Attributes:
+    return {"mode": ticked.mode.value, "window": ticked.window.dispatch_key}
+
+
+@tracing.traced("tick", "producer", describe=_answer)
 def tick(source: str = SOURCE, *, stopping: threading.Event | None = None) -> Ticked:
     """Dispatch the current window unless it was dispatched; try again what failed; run it here if that is asked for.
 
@@ -114,8 +119,11 @@ class _Tick:
 
     def _open(self) -> Sequence[Released] | None:
         """The window's row and both jobs in one transaction; the copies that are owed, or None if it has a row."""
-        family = correlation.new_correlation_id()
-        with correlation.bound(correlation.Scope(family, dispatch_key=self.key)):
+        family, outside = correlation.new_correlation_id(), correlation.current()
+        place = (outside.traceparent, outside.tracestate) if outside else (None, None)
+        with correlation.bound(
+            correlation.Scope(family, dispatch_key=self.key, traceparent=place[0], tracestate=place[1])
+        ):
             jobs = _window_jobs(self.broker, self.window, self.now, family)
             opened = _patiently(
                 lambda: ledger.open_window(

@@ -52,6 +52,7 @@ class Ground:
             "CALLBOARD_REDIS_URL": self.redis_url,
             "CALLBOARD_HOME": str(self.folder / "home"),
             "CALLBOARD_METRICS_PORT": str(_free_port()),
+            "CALLBOARD_HEALTH_PORT": str(_free_port()),
             "CALLBOARD_LOG_FORMAT": "json",
             **more,
         }

@@ -73,6 +73,14 @@ def shown(title: str, medians: dict[str, float]) -> None:
         print(f"  {name:<44} {median:8.2f} µs   {median / unit:5.2f}")
 
 
+#: The fields of a batch of attempts, as the worker writes them.
+_LINES = [
+    {"job_id": "j" * 36, "dispatch_key": "key", "correlation_id": "c" * 36, "actor": "actor", "attempt": number}
+    | {"client_id": "client", "outcome": "SUCCEEDED", "state": "succeeded", "duration_ms": 0.12}
+    for number in range(100)
+]
+
+
 def log_cases() -> dict[str, Callable[[], object]]:
     """Lines inside a scope, as a worker writes them."""
     floor = bare_loguru()
@@ -83,6 +91,7 @@ def log_cases() -> dict[str, Callable[[], object]]:
         "std logging, plain formatter": plain_logging(),
         "loguru, a sink that does nothing": floor,
         "event, six ids and two fields": lambda: logs.event("closed", outcome="succeeded", duration_ms=12),
+        "events, a batch of 100 lines": lambda: logs.events("closed", _LINES),
         "event below the level": lambda: logs.event("closed", "DEBUG", outcome="succeeded"),
         "log.info": lambda: logs.log.info("attempt_closed"),
         "std logging, taken in": lambda: intercepted.info("attempt closed %s", "succeeded"),

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from dramatiq import Middleware
 
 
-def stack(*, results: Middleware | None = None) -> list[Middleware]:
+def stack(*, results: Middleware | None = None, health: Callable[[], int] | None = None) -> list[Middleware]:
     """The middleware list, in order, for a broker of your own; connects nothing.
 
     `results`: Dramatiq's Results middleware, if the application reads results through it (a job's row has its result
-    in any case).
+    in any case). `health`: what serves the health of this host's workers beside them, in the place of our own, which
+    knows no schedule; it is forked by its import path.
 
     Give it as the whole `middleware=` of the broker and append nothing behind it: a time limit fires in whatever
     stands behind it (Dramatiq #445). Before-hooks run downwards, after-hooks upwards.
@@ -25,15 +28,19 @@ def stack(*, results: Middleware | None = None) -> list[Middleware]:
     from middleware.correlation import Correlation
     from middleware.dead_letters import DeadLetters
     from middleware.failures import Failures
+    from middleware.health_fork import Health
     from middleware.ledger_gauges import serve
     from middleware.metrics_server import Metrics
+    from middleware.tracing import Tracing, available
 
     connect_database(settings_in_force())
     return [
         Correlation(),  # first in, last out: whatever the others send or log belongs to the message
         CurrentMessage(),  # known to every hook and to the actor
         Metrics(serve),  # counts what the hooks below let through, and is not disturbed when they skip
+        Health(health),  # nothing at a message: it brings the health server along
         Claims(),  # nothing below runs without a live claim; its after-hook sees what all below decided
+        *([Tracing()] if available() else []),  # an attempt's span: from the claim until the verdict stands
         DeadLetters(),  # names the deaths that no verdict gave, before the claim is finished
         AgeLimit(),  # looks at the row's envelope, so only once there is a claim
         AsyncIO(),  # the event loop of async actors

@@ -12,6 +12,7 @@ import redis
 from dramatiq import Broker, Message
 from dramatiq.errors import BrokerError, DecodeError
 
+from middleware import tracing
 from middleware.envelopes import released_copy
 from middleware.logs import event
 from middleware.redis_broker import LedgerRedisBroker, Push
@@ -35,7 +36,8 @@ def make_ready(broker: Broker, released: Sequence[Released | Wanted], *, bounded
         return frozenset()
     try:
         crash_point("enqueue.before")
-        taken = _push(broker, copies, bounded)
+        with tracing.span("release", links=tracing.options_of([message for _, message in copies]), jobs=len(copies)):
+            taken = _push(broker, copies, bounded)
         crash_point("enqueue.after")
     except (redis.RedisError, OSError, BrokerError) as error:
         event("enqueue_failed", "WARNING", jobs=len(due), error=error)

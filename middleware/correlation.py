@@ -7,20 +7,25 @@ from __future__ import annotations
 
 import dataclasses
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar, Token
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import dramatiq
+
+from policy import trace_context
 
 if TYPE_CHECKING:
     from dramatiq.broker import Broker, MessageProxy
     from dramatiq.message import Message
 
-#: Characters kept of an id that came with somebody else's message (a W3C traceparent has 55).
+#: Characters kept of an id that came with somebody else's message.
 LONGEST_ID = 200
+
+#: `traceparent` and `tracestate` of the place in a trace at which the code runs now; None where it is in none.
+Place: TypeAlias = "tuple[str, str | None] | None"
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +39,7 @@ class Scope:
     attempt: int | None = None
     client_id: str | None = None
     traceparent: str | None = None
+    tracestate: str | None = None
 
 
 _scope: ContextVar[Scope | None] = ContextVar("callboard_scope", default=None)
@@ -99,7 +105,8 @@ def scope_of(message: Message[Any] | MessageProxy) -> Scope:
         actor=message.actor_name,
         attempt=claim.attempt if claim is not None else None,
         client_id=_text(claim.client_id if claim is not None else options.get("client_id")),
-        traceparent=_text(options.get("traceparent")),
+        traceparent=trace_context.valid_parent(options["traceparent"]) if "traceparent" in options else None,
+        tracestate=trace_context.valid_state(options["tracestate"]) if "tracestate" in options else None,
     )
 
 
@@ -146,7 +153,7 @@ class Correlation(dramatiq.Middleware):
 
 
 def stamp(options: dict[str, Any], message_id: str, scope: Scope | None) -> None:
-    """Write correlation_id, causation_id and traceparent into message options where they are absent.
+    """Write correlation_id, causation_id and the trace's place into message options where they are absent.
 
     A message is caused by the current job only if it belongs to the same family and is not that job itself
     (a retry is enqueued from within its own scope; a relay releases strangers from within its own job).
@@ -156,6 +163,7 @@ def stamp(options: dict[str, Any], message_id: str, scope: Scope | None) -> None
         if not own:
             # The first of a family gives it its id: who has the one has the other, and no index is needed for it.
             options["correlation_id"] = message_id
+        _stamp_place(options, None)
         return
     if not own:
         own = options["correlation_id"] = scope.correlation_id
@@ -163,8 +171,28 @@ def stamp(options: dict[str, Any], message_id: str, scope: Scope | None) -> None
         return
     if scope.job_id and not options.get("causation_id"):
         options["causation_id"] = scope.job_id
-    if scope.traceparent and not options.get("traceparent"):
-        options["traceparent"] = scope.traceparent
+    _stamp_place(options, scope)
+
+
+_current_place: Callable[[], Place] | None = None
+
+
+def when_asked_for_place(current_place: Callable[[], Place] | None) -> None:
+    """Have `current_place()` say where in a trace the code runs; without it what came with a message goes on."""
+    global _current_place  # noqa: PLW0603  # one tracer a process
+    _current_place = current_place
+
+
+def _stamp_place(options: dict[str, Any], scope: Scope | None) -> None:
+    if options.get("traceparent"):
+        return
+    place = _current_place() if _current_place is not None else None
+    if place is None and scope is not None and scope.traceparent:
+        place = scope.traceparent, scope.tracestate
+    if place is not None:
+        options["traceparent"] = place[0]
+        if place[1]:
+            options["tracestate"] = place[1]
 
 
 def _text(value: object) -> str | None:

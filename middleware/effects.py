@@ -15,7 +15,7 @@ from typing import Any, Protocol, TypeVar
 import psycopg2
 from peewee import PeeweeException
 
-from middleware import metrics
+from middleware import metrics, tracing
 from middleware.envelopes import json_text
 from middleware.in_hand import Held, current_held
 from middleware.logs import event
@@ -83,7 +83,13 @@ def once(
         raise EffectInTransaction
     if held is None or process is None:
         raise StaleClaim("once() needs a claimed job: call it from an actor")
-    return _Attempt(held, process, key, kind, call, guard, idempotent_for_s, lookup).carry_out()
+    with tracing.span(f"effect {kind}", "client", effect_key=key, kind=kind) as span:
+        answer = _Attempt(held, process, key, kind, call, guard, idempotent_for_s, lookup).carry_out()
+        if isinstance(answer, Done):
+            span.say(effect="replayed" if answer.replayed else "confirmed")
+        else:
+            span.say(effect="refused", refusal=answer.reason)
+        return answer
 
 
 @dataclass(frozen=True, slots=True)

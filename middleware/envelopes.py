@@ -17,6 +17,7 @@ from models.ledger.claim import Copy
 from models.ledger.dispatch import Wanted
 from models.ledger.release import Released
 from policy.keys import check_dispatch_key, default_key, job_id_of, redis_id
+from policy.trace_context import valid_parent
 
 #: Attempts a job may spend when neither its message nor its actor says: `max_retries` 4.
 DEFAULT_MAX_RETRIES = 4
@@ -59,6 +60,7 @@ def wanted_job(
         delay_s=None if delay_ms is None else delay_ms / 1000,
         causation_id=text(options.get("causation_id")),
         source=text(options.get("source")),
+        traceparent=valid_parent(options.get("traceparent")),
         envelope=envelope,
     )
 
@@ -93,6 +95,7 @@ def copy_of(broker: Broker, message: Message[Any], data: bytes) -> Copy:
         client_id=text(options.get("client_id")),
         causation_id=text(options.get("causation_id")),
         source=text(options.get("source")) or "send",
+        traceparent=valid_parent(options.get("traceparent")),
     )
 
 

@@ -36,6 +36,8 @@ class Heartbeat(threading.Thread):
         self._ending = threading.Event()
         self._registered: UUID | None = None
         self._unknown_before: frozenset[tuple[UUID, int]] = frozenset()
+        #: When the last turn ended, beat or not, by the monotonic clock: a heartbeat that hangs is seen by it.
+        self.turned_s: float | None = None
 
     def end(self) -> None:
         """Stop beating."""
@@ -46,7 +48,9 @@ class Heartbeat(threading.Thread):
         """Beat after beat; an error that is not the database's ends the process, as its supervisor expects."""
         try:
             while not self._ending.is_set():
-                self._ending.wait(self._beat())
+                pause_s = self._beat()
+                self.turned_s = time.monotonic()
+                self._ending.wait(pause_s)
         except BaseException as error:
             event("heartbeat_died", "CRITICAL", error=error)
             os.kill(os.getpid(), signal.SIGTERM)

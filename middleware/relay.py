@@ -44,6 +44,9 @@ class Relay(threading.Thread):
         self._swept_s = time.monotonic()
         self._maintained_s = time.monotonic()
         self._epoch: str | None = None
+        self._failed = False
+        #: When the last pass without a failing step ended, by the monotonic clock.
+        self.relayed_s: float | None = None
 
     def end(self) -> None:
         """Stop after the present pass."""
@@ -60,6 +63,7 @@ class Relay(threading.Thread):
         """A pass a period, and releases in between. Whatever fails is logged; the next pass tries again."""
         try:
             while self._wait():
+                self._failed = False
                 self._step(self._give_back)
                 if not self._process.registered():
                     continue
@@ -68,6 +72,8 @@ class Relay(threading.Thread):
                     self._step(self._release)
                     self._step(self._sweep)
                     self._step(self._maintain)
+                if not self._failed:
+                    self.relayed_s = time.monotonic()
         finally:
             close_connection()
 
@@ -86,8 +92,10 @@ class Relay(threading.Thread):
         try:
             step()  # type: ignore[operator]
         except (psycopg2.Error, redis.RedisError, OSError) as error:
+            self._failed = True
             event("relay_step_failed", "WARNING", step=name, error=error)
         except Exception as error:  # the relay must outlive its own mistakes; they are counted as errors
+            self._failed = True
             event("relay_step_broke", "ERROR", step=name, error=error)
 
     def _give_back(self) -> None:

@@ -1,7 +1,7 @@
 """Ends a worker process that has lost one of its threads: a supervisor starts a whole one (DRAMATIQ.md §8.2, #445).
 
-Dramatiq never restarts a thread, and a process that lacks one keeps beating, fetching and claiming. It must not know
-what the threads do.
+Dramatiq never restarts a thread, and a process that lacks one keeps beating, fetching and claiming. Each look is also
+written down as the process's pulse, for the host's health server. It must not know what the threads do.
 """
 
 from __future__ import annotations
@@ -9,11 +9,14 @@ from __future__ import annotations
 import os
 import signal
 import threading
+import time
 from typing import TYPE_CHECKING
 
 from dramatiq import Worker
 
-from middleware.logs import event
+from middleware.logs import event, flush
+from middleware.pulse import PulseFile
+from policy.health import Pulse
 
 if TYPE_CHECKING:
     from middleware.worker_process import WorkerProcess
@@ -22,6 +25,9 @@ if TYPE_CHECKING:
 _LOOK_S = 1.0
 #: Seconds that the process has for ending in good order, before it is ended; jobs that still run then are recovered.
 EXIT_WITHIN_S = 60.0
+#: Names that a pulse has room for.
+_MOST_QUEUES = 50
+_MOST_THREADS = 20
 
 
 class Watchdog(threading.Thread):
@@ -36,15 +42,20 @@ class Watchdog(threading.Thread):
         self._look_s = look_s
         self._exit_within_s = exit_within_s
         self._ending = threading.Event()
+        self._began_s = time.monotonic()
+        self._file = PulseFile(process.slots_folder)
+        self._write_pulse([])
 
     def end(self) -> None:
         """The worker has stopped: threads may end."""
         self._ending.set()
+        self._file.forget()
 
     def run(self) -> None:
         """Look until something is missing; then ask for a graceful stop, and do without one at the deadline."""
         while not self._ending.wait(self._look_s):
             dead = self.dead()
+            self._write_pulse(dead)
             if dead and not self._process.stopping.is_set():
                 self._end_process(dead)
                 return
@@ -57,12 +68,45 @@ class Watchdog(threading.Thread):
         threads = [*self._worker.workers, *self._worker.consumers.values(), *(one for one in ours if one is not None)]
         return [_name(thread) for thread in threads if thread.ident is not None and not thread.is_alive()]
 
+    def _write_pulse(self, dead: list[str]) -> None:
+        try:
+            self._file.write(self._pulse(dead).as_fields())
+        except Exception as error:  # nobody may die of telling how well it is
+            event("pulse_broke", "ERROR", error=error)
+
+    def _pulse(self, dead: list[str]) -> Pulse:
+        process, held = self._process, self._process.in_hand.all()
+        running, now_s = [one.started_s for one in held if one.started_s is not None], time.monotonic()
+        return Pulse(
+            pid=os.getpid(),
+            master=os.getppid(),
+            worker_id=str(process.holder.id),
+            code_version=process.holder.code_version,
+            queues=process.served_queues()[:_MOST_QUEUES],
+            threads=process.threads,
+            lease_s=process.settings.lease_s,
+            heartbeat_s=process.settings.heartbeat_s,
+            relay_period_s=process.settings.relay_s,
+            began_s=self._began_s,
+            written_s=now_s,
+            beat_s=process.last_beat_s(),
+            turned_s=process.heartbeat.turned_s if process.heartbeat else None,
+            relayed_s=process.relay.relayed_s if process.relay else None,
+            registered=process.registered(),
+            stopping=process.stopping.is_set(),
+            dead_threads=dead[:_MOST_THREADS],
+            running=len(running),
+            waiting=len(held) - len(running),
+            longest_running_s=now_s - min(running, default=now_s),
+        )
+
     def _end_process(self, dead: list[str]) -> None:
         self._process.thread_died = True
         event("threads_missing", "CRITICAL", threads=dead, worker_id=str(self._process.holder.id))
         os.kill(os.getpid(), signal.SIGTERM)
         if not self._ending.wait(self._exit_within_s):
             event("process_ended_hard", "CRITICAL", waited_s=self._exit_within_s)
+            flush()
             # Whatever holds the process up may hold sys.exit() up, too; the ledger gives back what it had in hand.
             os._exit(1)
 

@@ -93,6 +93,13 @@ class WorkerProcess:
         self._registered.set()
         self.in_hand.wake()
 
+    def last_beat_s(self) -> float | None:
+        """When the last beat that has committed was sent, by the monotonic clock; None before the first."""
+        try:
+            return self._beats_s[-1]
+        except IndexError:  # another thread may be clearing them: it was declared lost
+            return None
+
     def renew(self) -> list[Held]:
         """This worker was declared lost: take a new identity; gives what had not been started, which is dropped."""
         self._registered.clear()

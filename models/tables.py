@@ -98,6 +98,7 @@ class BackgroundJob(Table):
     suspect = BooleanField()
     correlation_id = TextField()
     causation_id = TextField(null=True)
+    traceparent = TextField(null=True)
     source = TextField(null=True)
     requested_at = InstantField()
     duplicates_suppressed = IntegerField()

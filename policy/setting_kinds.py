@@ -11,6 +11,7 @@ from enum import Enum
 from typing import TypeAlias
 
 from policy.errors import SettingInvalid
+from policy.log_levels import read_levels
 
 Value: TypeAlias = str | int | float | bool | None
 
@@ -40,6 +41,7 @@ class Kind(Enum):
     WHOLE = "a whole number"
     NUMBER = "a number"
     FLAG = "on or off"
+    LEVELS = "actor=LEVEL, several with commas; an actor may end in *"
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +88,11 @@ def word(name: str, attribute: str, choices: tuple[str, ...], meaning: str) -> S
 def flag(name: str, attribute: str, meaning: str) -> Setting:
     """A setting that is on or off."""
     return Setting(PREFIX + name, attribute, Kind.FLAG, meaning)
+
+
+def levels(name: str, attribute: str, meaning: str) -> Setting:
+    """A setting that takes a log level for each of some actors."""
+    return Setting(PREFIX + name, attribute, Kind.LEVELS, meaning)
 
 
 def whole(name: str, attribute: str, unit: str, low: int, high: int, meaning: str) -> Setting:
@@ -138,6 +145,16 @@ def _parsed(setting: Setting, given: str) -> Value:
         return float(given) if _NUMBER.fullmatch(given) else None
     if setting.kind is Kind.WORD:
         return {choice.lower(): choice for choice in setting.choices}.get(given.lower())
+    if setting.kind is Kind.LEVELS:
+        return _levels(given)
     if setting.kind is Kind.URL:
         return given if given.startswith(tuple(f"{scheme}://" for scheme in setting.choices)) else None
+    return given
+
+
+def _levels(given: str) -> str | None:
+    try:
+        read_levels(given)
+    except ValueError:
+        return None
     return given

@@ -9,7 +9,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 
 from policy.leases import LEAST_BEATS_PER_LEASE
-from policy.setting_kinds import Setting, Value, flag, number, read_value, shown, text, url, whole, word
+from policy.log_levels import LEVELS
+from policy.setting_kinds import Setting, Value, flag, levels, number, read_value, shown, text, url, whole, word
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,8 +21,11 @@ class Settings:
     redis_url: str | None = None
     home: str = ".callboard"
     log_level: str = "INFO"
+    log_levels: str | None = None
     log_format: str = "json"
+    log_addresses: bool = False
     metrics_port: int = 9191
+    health_port: int = 9192
     dispatch_window_s: int = 60
     inline_emergency: bool = False
     force_inline: bool = False
@@ -58,11 +62,14 @@ SETTINGS: tuple[Setting, ...] = (
     word(
         "LOG_LEVEL",
         "log_level",
-        ("TRACE", "DEBUG", "INFO", "SUCCESS", "WARNING", "ERROR", "CRITICAL"),
+        tuple(LEVELS),
         "Lines below this level are not written.",
     ),
+    levels("LOG_LEVELS", "log_levels", "The level of some actors' lines, in the place of the general one."),
     word("LOG_FORMAT", "log_format", ("json", "text"), "JSON lines for machines, or text for people."),
+    flag("LOG_ADDRESSES", "log_addresses", "Write mail addresses in lines as they are, not masked."),
     whole("METRICS_PORT", "metrics_port", "port", 0, 65_535, "Where metrics are scraped; 0: nowhere."),
+    whole("HEALTH_PORT", "health_port", "port", 0, 65_535, "Where health is asked for and a tick posted; 0: nowhere."),
     whole(
         "DISPATCH_WINDOW_SECONDS",
         "dispatch_window_s",

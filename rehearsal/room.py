@@ -91,6 +91,7 @@ def room(places: Places, folder: Path, settings: Mapping[str, str] = QUICK) -> I
             "CALLBOARD_SMTP_URL": places.smtp_url,
             "CALLBOARD_HOME": str(folder / "home"),
             "CALLBOARD_METRICS_PORT": "0",
+            "CALLBOARD_HEALTH_PORT": "0",
             "CALLBOARD_LOG_FORMAT": "json",
             "PYTHONPATH": os.pathsep.join([str(Path.cwd()), str(ROOT), os.environ.get("PYTHONPATH", "")]),
             **settings,

@@ -27,6 +27,7 @@ from policy.requeue import REFUSALS
 from scripts.exits import ExitCode
 from scripts.ledger_access import open_ledger
 from scripts.letter_verbs import RemoveEntries, dead_queues, reads_adopted
+from scripts.operator_spans import action_span
 from scripts.parsing import Subparsers
 from scripts.plan_files import read_plan
 from scripts.planning import judge_for
@@ -139,9 +140,10 @@ class _Run:
         return self._report.stopped is None
 
     def _moved(self, asked: dict[UUID, int | None]) -> Moves:
-        if self._plan.verb is Verb.DISCARD:
-            return discard_letters(asked, self._operator)
-        return requeue_letters(asked, self._operator, dedupe_s=self._dedupe_s, read_job=reads_adopted)
+        with action_span(self._plan.verb.value, self._operator, count=len(asked)):
+            if self._plan.verb is Verb.DISCARD:
+                return discard_letters(asked, self._operator)
+            return requeue_letters(asked, self._operator, dedupe_s=self._dedupe_s, read_job=reads_adopted)
 
     def _failures_came_back(self, limit: int | None) -> bool:
         if limit is None or not self._jobs or time.monotonic() - self._looked_s < _LOOK_S:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from uuid import UUID
 
 import redis
 
@@ -19,6 +20,7 @@ from models.readings.wording import plural
 from policy.dead_entries import Standing
 from scripts.exits import ExitCode
 from scripts.ledger_access import open_ledger
+from scripts.operator_spans import action_span
 from scripts.parsing import Subparsers
 from scripts.screens import as_json
 from scripts.several import Outcome, Result, add_operator_options, operator_of, report
@@ -83,7 +85,7 @@ def run_adopt(args: argparse.Namespace) -> ExitCode:
         return report([_adopt_one(client, queues, one, args) for one in dict.fromkeys(args.ids)], as_objects=args.json)
     operator, count = operator_of(args), 0
     for strays in _strays(client, queues):
-        count += len(strays) if args.dry_run else len(adopt(strays, operator))
+        count += len(strays) if args.dry_run else len(_adopt(strays, operator))
     if args.json:
         print(as_json({"adopted": 0 if args.dry_run else count, "would_adopt": count if args.dry_run else 0}))
     else:
@@ -105,10 +107,15 @@ def _adopt_one(client: redis.Redis, queues: list[str], redis_id: str, args: argp
     return Outcome(redis_id, Result.NOT_FOUND, f"no dead queue has an entry {redis_id}")
 
 
+def _adopt(strays: Sequence[Stray], operator: Operator) -> dict[str, UUID]:
+    with action_span("adopt", operator, count=len(strays)):
+        return adopt(strays, operator)
+
+
 def _adopted(one: Stray, operator: Operator, *, dry_run: bool) -> Outcome:
     if dry_run:
         return Outcome(one.redis_id, Result.WOULD_BE_DONE, f"would adopt entry {one.redis_id} of {one.queue}.XQ")
-    letters = adopt([one], operator)
+    letters = _adopt([one], operator)
     if one.redis_id not in letters:
         return Outcome(one.redis_id, Result.REFUSED, f"entry {one.redis_id} was adopted meanwhile", "known")
     text = f"adopted entry {one.redis_id} of {one.queue}.XQ as letter {letters[one.redis_id]}"

@@ -18,6 +18,7 @@ from policy.states import JobState
 from scripts.exits import ExitCode
 from scripts.ledger_access import open_ledger
 from scripts.listing import add_client_option, add_page_options, add_words_option, show_page, span_of
+from scripts.operator_spans import action_span
 from scripts.parsing import Subparsers
 from scripts.runs import attempt_columns
 from scripts.screens import Column, as_json, named_values, plain, screen_width, table
@@ -91,7 +92,8 @@ def run_cancel(args: argparse.Namespace) -> ExitCode:
 def _cancel(job_id: UUID, operator: Operator) -> Outcome:
     from middleware import metrics  # takes as long as all else; the other verbs do without
 
-    cancelled = cancel_job(job_id, operator)
+    with action_span("cancel", operator, str(job_id)):
+        cancelled = cancel_job(job_id, operator)
     metrics.job_finished(cancelled.actor, JobState.CANCELLED.value, cancelled.client_id)
     return Outcome(str(cancelled.job_id), Result.DONE, f"cancelled job {cancelled.job_id} ({cancelled.actor})")
 

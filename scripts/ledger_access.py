@@ -35,7 +35,12 @@ def configure_logs(settings: Settings) -> None:
     """Log as the settings say; on a terminal only what goes wrong, unless a level was asked for: the command speaks."""
     asked = "CALLBOARD_LOG_LEVEL" in os.environ
     level = settings.log_level if asked or not sys.stderr.isatty() else "WARNING"
-    logs.configure(level=level, format=settings.log_format)
+    logs.configure(
+        level=level,
+        format=settings.log_format,
+        actor_levels=settings.log_levels,
+        addresses=settings.log_addresses,
+    )
 
 
 def settings_said() -> Settings:

@@ -25,6 +25,7 @@ from policy.errors import InvariantRefused, NotFound
 from policy.requeue import REFUSALS, LetterFacts, discard_refusal, requeue_refusal
 from policy.settings import Settings
 from policy.states import Resolution
+from scripts.operator_spans import action_span
 from scripts.several import Outcome, Result
 
 #: Removes letters' entries from Redis; gives a note for the operator where that did not go as it should.
@@ -59,7 +60,7 @@ def dead_queues(settings: Settings) -> Iterator[RemoveEntries]:
 
 def requeue(letter_id: UUID, operator: Operator, *, dedupe_s: int, remove_entry: RemoveEntries) -> Outcome:
     """Have a dead job run again. Raises NotFound, and InvariantRefused; nothing has moved then."""
-    with _named_refusals(letter_id, "requeue"):
+    with _named_refusals(letter_id, "requeue"), action_span("requeue", operator, str(letter_id)):
         moved = requeue_letter(letter_id, operator, dedupe_s=dedupe_s, read_job=reads_adopted)
     text = f"requeued letter {letter_id}: job {moved.job_id} is pending"
     return Outcome(str(letter_id), Result.DONE, text, note=remove_entry([moved]))
@@ -67,7 +68,7 @@ def requeue(letter_id: UUID, operator: Operator, *, dedupe_s: int, remove_entry:
 
 def discard(letter_id: UUID, operator: Operator, *, remove_entry: RemoveEntries) -> Outcome:
     """Close a letter for good. Raises NotFound, and InvariantRefused; nothing has moved then."""
-    with _named_refusals(letter_id, "discard"):
+    with _named_refusals(letter_id, "discard"), action_span("discard", operator, str(letter_id)):
         moved = discard_letter(letter_id, operator)
     return Outcome(str(letter_id), Result.DONE, f"discarded letter {letter_id}", note=remove_entry([moved]))
 

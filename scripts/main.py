@@ -34,6 +34,7 @@ COMMANDS: Final[dict[str, str]] = {
     "worker": "run jobs",
     "dispatch": "dispatch one job by hand",
     "tick": "have the current dispatch window dispatched",
+    "serve": "answer health probes, and take ticks over HTTP",
     "runs": "list and show attempts",
     "jobs": "list, show and cancel jobs",
     "windows": "list dispatch windows",

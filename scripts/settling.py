@@ -13,6 +13,7 @@ from policy.states import EffectState
 from scripts.exits import ExitCode
 from scripts.ledger_access import open_ledger
 from scripts.letter_verbs import find
+from scripts.operator_spans import action_span
 from scripts.parsing import Subparsers
 from scripts.several import Outcome, Result, add_operator_options, operator_of, report
 
@@ -44,7 +45,9 @@ def _settled(args: argparse.Namespace, job_id: UUID) -> Outcome:
         if args.dry_run:
             _would_settle(args.effect, job_id)
             return Outcome(args.effect, Result.WOULD_BE_DONE, f"would settle effect {args.effect} as {args.outcome}")
-        settle_unknown(args.effect, job_id, operator_of(args), sent=_WORDS[args.outcome])
+        operator = operator_of(args)
+        with action_span("settle", operator, args.effect):
+            settle_unknown(args.effect, job_id, operator, sent=_WORDS[args.outcome])
     except InvariantRefused as refused:
         text = f"settling of effect {args.effect} refused, {refused.reason}: {REFUSALS.get(refused.reason, '')}"
         return Outcome(args.effect, Result.REFUSED, text, refused.reason)

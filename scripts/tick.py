@@ -11,7 +11,6 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 
@@ -82,26 +81,12 @@ def _loop(args: argparse.Namespace, stopping: threading.Event) -> ExitCode:
 def _print(ticked: Ticked, *, as_json: bool, quiet: bool = False) -> ExitCode:
     """One tick's answer; in a loop (`quiet`) a suppressed duplicate is no news for people."""
     if as_json:
+        from actors.tick_answer import shown
+
         print(json.dumps(shown(ticked), default=str), flush=True)
     elif not (quiet and ticked.mode.value == "duplicate_suppressed"):
         print("\n".join(lines(ticked)), flush=True)
     return ExitCode.ERROR if ticked.mode.value == "enqueue_failed" else ExitCode.DONE
-
-
-def shown(ticked: Ticked) -> dict[str, Any]:
-    """The answer by name: mode, the window's columns, then what else there is to tell; times in ISO 8601."""
-    whole = asdict(ticked)
-    window = whole.pop("window")
-    existing = whole.pop("existing")
-    return {
-        "mode": ticked.mode.value,
-        **{name: _text(value) for name, value in window.items()},
-        "existing": existing and {name: _text(value) for name, value in existing.items()},
-        "error": ticked.error,
-        "repaired": list(ticked.repaired),
-        "unstarted": list(ticked.unstarted),
-        "inline": ticked.inline,
-    }
 
 
 def lines(ticked: Ticked) -> Iterator[str]:
@@ -124,10 +109,6 @@ def lines(ticked: Ticked) -> Iterator[str]:
     if ticked.unstarted:
         names = ", ".join(ticked.unstarted)
         yield f"{len(ticked.unstarted)} enqueued windows begun by no worker (is one running?): {names}"
-
-
-def _text(value: Any) -> Any:
-    return value.isoformat() if hasattr(value, "isoformat") else value
 
 
 def _complain(message: str) -> None:

@@ -80,6 +80,7 @@ def environment(
         "CALLBOARD_REDIS_URL": redis_url,
         "CALLBOARD_HOME": str(tmp_path / "home"),
         "CALLBOARD_METRICS_PORT": "0",
+        "CALLBOARD_HEALTH_PORT": "0",
     }
     for name, value in ours.items():
         monkeypatch.setenv(name, value)

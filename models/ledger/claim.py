@@ -45,6 +45,7 @@ class Copy(NamedTuple):
     client_id: str | None = None
     causation_id: str | None = None
     source: str | None = None
+    traceparent: str | None = None
 
 
 class Claimed(NamedTuple):
@@ -168,4 +169,5 @@ def _params(holder: Holder, claim_id: UUID, copies: Sequence[Copy], dedupe_s: in
         [copy.source for copy in copies],
         [copy.requested_at for copy in copies],
         dedupe_s,
+        [copy.traceparent for copy in copies],
     )

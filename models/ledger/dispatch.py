@@ -40,6 +40,7 @@ class Wanted:
     delay_s: float | None = None
     causation_id: str | None = None
     source: str | None = None
+    traceparent: str | None = None
     #: The message that `payload` encodes, where the caller still has it: its first copy need not be decoded from there.
     envelope: object = field(default=None, repr=False, compare=False)
 
@@ -127,7 +128,7 @@ def _look(refused: Sequence[Wanted]) -> tuple[dict[UUID, Inserted | Blocked], li
 
 
 def _insert(wanted: Sequence[Wanted], terms: _Terms) -> dict[UUID, Inserted | Blocked]:
-    columns = zip(*map(_columns, wanted), strict=True)
+    columns = list(zip(*map(_columns, wanted), strict=True))
     if len(wanted) == 1:
         rows = run("dispatch_job", (*(column[0] for column in columns), *terms))
     else:
@@ -151,4 +152,5 @@ def _columns(job: Wanted) -> tuple[object, ...]:
         job.correlation_id,
         job.causation_id,
         job.source,
+        job.traceparent,
     )

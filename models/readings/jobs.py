@@ -38,6 +38,7 @@ class JobRow:
     key_expires_at: datetime
     correlation_id: str
     causation_id: str | None
+    traceparent: str | None
     source: str | None
     lead_id: str | None
     lead_message_id: str | None

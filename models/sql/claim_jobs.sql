@@ -1,14 +1,15 @@
 -- Claim a fetched batch: copies of released jobs are moved, plain sends are inserted, each opens its attempt.
 -- $1 worker, $2 claim, $3 host, $4 pid, $5 code version, $6 ids, $7 releases (null: a plain send), $8 keys, $9 actors,
 -- $10 queues, $11 payloads, $12 clients, $13 attempts allowed, $14 correlations, $15 causations, $16 sources,
--- $17 requested at, $18 dedupe period in s. Answers the place (from 1) of each copy that was claimed, then its claim.
+-- $17 requested at, $18 dedupe period in s, $19 traceparents. Answers the place (from 1) of each copy that was claimed,
+-- then its claim.
 WITH alive AS (
   SELECT id FROM worker WHERE id = $1 AND lost_at IS NULL AND stopped_at IS NULL),
 copy AS MATERIALIZED (
   SELECT * FROM unnest($6::uuid[], $7::int[], $8::text[], $9::text[], $10::text[], $11::bytea[], $12::text[], $13::int[],
-                       $14::text[], $15::text[], $16::text[], $17::timestamptz[])
+                       $14::text[], $15::text[], $16::text[], $17::timestamptz[], $19::text[])
     WITH ORDINALITY AS copy (id, release, key, actor, queue, payload, client, allowed, correlation, causation, source,
-                             requested_at, place)),
+                             requested_at, traceparent, place)),
 locked AS MATERIALIZED (
   SELECT job.id FROM background_job AS job WHERE job.id = ANY ($6::uuid[]) ORDER BY job.id FOR UPDATE),
 moved AS (
@@ -20,10 +21,10 @@ moved AS (
 made AS (
   INSERT INTO background_job (
     id, dispatch_key, key_expires_at, actor, queue, payload, client_id, state, run_at, fence, attempts, claim_id, worker_id,
-    attempts_allowed, correlation_id, causation_id, source, requested_at)
+    attempts_allowed, correlation_id, causation_id, source, requested_at, traceparent)
   SELECT copy.id, copy.key, clock_timestamp() + make_interval(secs => $18), copy.actor, copy.queue, copy.payload,
          copy.client, 'running', copy.requested_at, 1, 1, $2, $1, copy.allowed, copy.correlation, copy.causation,
-         copy.source, copy.requested_at
+         copy.source, copy.requested_at, copy.traceparent
   FROM copy CROSS JOIN alive
   WHERE copy.release IS NULL AND NOT EXISTS (SELECT FROM locked WHERE locked.id = copy.id)
   ORDER BY copy.key, copy.id

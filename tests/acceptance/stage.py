@@ -90,6 +90,11 @@ class Stage:
         self._started.append(workers)
         return workers
 
+    @property
+    def started(self) -> Sequence[Workers]:
+        """Every process started on this stage, in order."""
+        return self._started
+
     def trace(self, name: str) -> list[str]:
         """What actors have noted under `name`, in order."""
         path = self.folder / "traces" / name
@@ -198,6 +203,7 @@ def fresh_stage(folder: Path, server_url: str, redis_url: str, **settings: objec
             "CALLBOARD_REDIS_URL": redis_url,
             "CALLBOARD_HOME": str(folder / "home"),
             "CALLBOARD_METRICS_PORT": "0",
+            "CALLBOARD_HEALTH_PORT": "0",
             "CALLBOARD_LOG_FORMAT": "json",
             **QUICK,
             **{f"CALLBOARD_{name}": str(value) for name, value in settings.items()},

@@ -152,7 +152,13 @@ def test_it_starts_servers_of_its_own_and_leaves_none_behind(tmp_path: Path, ses
         done = subprocess.run(
             [sys.executable, "-m", "scripts.main", "demo", "--mailbox", str(SAMPLE)],
             cwd=tmp_path,
-            env=inherited | {"PYTHONPATH": str(ROOT), "CALLBOARD_HOME": str(home), "CALLBOARD_METRICS_PORT": str(port)},
+            env=inherited
+            | {
+                "PYTHONPATH": str(ROOT),
+                "CALLBOARD_HOME": str(home),
+                "CALLBOARD_METRICS_PORT": str(port),
+                "CALLBOARD_HEALTH_PORT": "0",
+            },
             capture_output=True,
             text=True,
             timeout=WITHIN_S,

@@ -62,6 +62,7 @@ class Host:
             **{name: value for name, value in os.environ.items() if "MULTIPROC" not in name},
             "CALLBOARD_HOME": str(home),
             "CALLBOARD_METRICS_PORT": str(self.port),
+            "CALLBOARD_HEALTH_PORT": "0",
             "CALLBOARD_LOG_FORMAT": "json",
             "PYTHONPATH": str(ROOT),
         }

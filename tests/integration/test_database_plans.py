@@ -27,14 +27,17 @@ SPANS = [1.0] * len(IDS)
 HOT: dict[str, tuple[Any, ...]] = {
     "dispatch_jobs": (
         *(IDS, TEXTS, TEXTS, TEXTS, [b"x"] * len(IDS), TEXTS, TEXTS, TEXTS),
-        *(TIMES, SPANS, NUMBERS, TEXTS, TEXTS, TEXTS, 60, False, 64),
+        *(TIMES, SPANS, NUMBERS, TEXTS, TEXTS, TEXTS, TEXTS, 60, False, 64),
+    ),
+    "dispatch_job": (
+        *(uuid4(), "x", "x", "x", b"x", "x", "x", "x", NOW, 1.0, 1, "x", "x", "x", "x", 60, False, 64),
     ),
     "key_holders": (TEXTS, IDS),
     "let_go_keys": (TEXTS,),
     "count_duplicates": (IDS, NUMBERS),
     "claim_jobs": (
         *(uuid4(), uuid4(), "host", 1, "code", IDS, NUMBERS, TEXTS, TEXTS, TEXTS, [b"x"] * len(IDS)),
-        *(TEXTS, NUMBERS, TEXTS, TEXTS, TEXTS, TIMES, 60),
+        *(TEXTS, NUMBERS, TEXTS, TEXTS, TEXTS, TIMES, 60, TEXTS),
     ),
     "claims_held": (uuid4(), uuid4(), IDS),
     "jobs_seen": (IDS,),

@@ -14,6 +14,9 @@ from dramatiq.brokers.stub import StubBroker
 from middleware import correlation
 from middleware.correlation import Correlation, Scope
 
+PLACE = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+ELSEWHERE = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
+
 
 @pytest.fixture
 def broker() -> Iterator[StubBroker]:
@@ -40,17 +43,44 @@ def test_first_message_of_a_family_gets_an_id_and_no_cause(broker: StubBroker) -
 def test_child_inherits_id_cause_and_traceparent(broker: StubBroker) -> None:
     child = message()
 
-    with correlation.bound(Scope("family", job_id="parent", traceparent="00-a-b-01")):
+    with correlation.bound(Scope("family", job_id="parent", traceparent=PLACE)):
         broker.emit_before("enqueue", child, None)
 
-    assert child.options == {"correlation_id": "family", "causation_id": "parent", "traceparent": "00-a-b-01"}
+    assert child.options == {
+        "correlation_id": "family",
+        "causation_id": "parent",
+        "traceparent": PLACE,
+    }
+
+
+def test_tracestate_travels_with_its_traceparent(broker: StubBroker) -> None:
+    parent = message(correlation_id="family", traceparent=PLACE, tracestate="vendor=1")
+    child = message()
+
+    with correlation.bound(correlation.scope_of(parent)):
+        broker.emit_before("enqueue", child, None)
+
+    assert (child.options["traceparent"], child.options["tracestate"]) == (PLACE, "vendor=1")
+
+
+@pytest.mark.parametrize("bad", ["00-a-b-01", 17, PLACE + "\n", "\u202e" * 55, None])
+def test_traceparent_that_nobody_can_read_is_not_carried_on(broker: StubBroker, bad: object) -> None:
+    foreign = message(traceparent=bad, tracestate="vendor=1")
+
+    scope = correlation.scope_of(foreign)
+
+    assert scope.traceparent is None
 
 
 def test_stamps_of_the_first_enqueue_survive_promotion(broker: StubBroker) -> None:
-    stamped = {"correlation_id": "family", "causation_id": "parent", "traceparent": "00-a-b-01"}
+    stamped = {
+        "correlation_id": "family",
+        "causation_id": "parent",
+        "traceparent": PLACE,
+    }
     promoted = message(**stamped)
 
-    with correlation.bound(Scope("other", job_id="relay", traceparent="00-c-d-01")):
+    with correlation.bound(Scope("other", job_id="relay", traceparent=ELSEWHERE)):
         broker.emit_before("enqueue", promoted, None)
 
     assert promoted.options == stamped
@@ -59,7 +89,7 @@ def test_stamps_of_the_first_enqueue_survive_promotion(broker: StubBroker) -> No
 def test_stranger_released_by_a_job_is_not_its_child(broker: StubBroker) -> None:
     released = message(correlation_id="theirs")
 
-    with correlation.bound(Scope("ours", job_id="relay", traceparent="00-c-d-01")):
+    with correlation.bound(Scope("ours", job_id="relay", traceparent=ELSEWHERE)):
         broker.emit_before("enqueue", released, None)
 
     assert released.options == {"correlation_id": "theirs"}

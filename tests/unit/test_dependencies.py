@@ -16,9 +16,10 @@ from tests.unit.source_tree import ROOT, imported, modules, ours
 
 #: Extras that a package may count on besides the plain dependencies.
 EXTRAS: Final = {
+    "middleware": {"otel"},
     "servers": {"embedded"},
-    "tests": {"embedded", "test"},
-    "benchmarks": {"embedded", "test"},
+    "tests": {"embedded", "otel", "test"},
+    "benchmarks": {"embedded", "otel", "test"},
     "rehearsal": {"embedded", "test"},
 }
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import io
 import logging
 import sys
@@ -78,22 +77,28 @@ def test_error_logged_by_loguru_itself_becomes_fields(stream: io.StringIO) -> No
     assert lines(stream)[0]["error_class"] == "ValueError"
 
 
-def test_lines_written_together_come_in_order_at_the_end_of_the_block(stream: io.StringIO) -> None:
-    with logs.together():
-        logs.event("one")
-        logs.event("two")
-        before = stream.getvalue()
+def test_lines_of_a_batch_come_in_order_with_the_fields_of_each(stream: io.StringIO) -> None:
+    logs.events("attempt_closed", [{"actor": "a", "attempt": 1}, {"actor": "b", "attempt": 2}])
 
-    assert before == ""
-    assert [line["event"] for line in lines(stream)] == ["one", "two"]
+    assert [(line["event"], line["actor"], line["attempt"]) for line in lines(stream)] == [
+        ("attempt_closed", "a", 1),
+        ("attempt_closed", "b", 2),
+    ]
+    assert all(line["level"] == "INFO" and "each" not in line for line in lines(stream))
 
 
-def test_lines_written_together_are_not_lost_when_the_block_raises(stream: io.StringIO) -> None:
-    with contextlib.suppress(RuntimeError), logs.together():
-        logs.event("one")
-        raise RuntimeError
+def test_batch_without_lines_writes_none(stream: io.StringIO) -> None:
+    logs.events("attempt_closed", [])
 
-    assert [line["event"] for line in lines(stream)] == ["one"]
+    assert lines(stream) == []
+
+
+def test_line_of_a_batch_is_held_to_its_own_actors_level(stream: io.StringIO) -> None:
+    logs.configure(level="INFO", format="json", stream=stream, actor_levels="quiet=WARNING")
+
+    logs.events("attempt_closed", [{"actor": "quiet"}, {"actor": "loud"}])
+
+    assert [line["actor"] for line in lines(stream)] == ["loud"]
 
 
 def test_configuring_twice_writes_a_line_once(stream: io.StringIO) -> None:
