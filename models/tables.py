@@ -186,6 +186,7 @@ class SideEffect(Table):
     refusal = TextField(null=True)
     idempotent_until = InstantField(null=True)
     intents = IntegerField()
+    overtaken = IntegerField()
     intended_at = InstantField()
     created_at = InstantField()
     settled_at = InstantField(null=True)
