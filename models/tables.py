@@ -186,10 +186,10 @@ class SideEffect(Table):
     refusal = TextField(null=True)
     idempotent_until = InstantField(null=True)
     intents = IntegerField()
-    overtaken = IntegerField()
     intended_at = InstantField()
     created_at = InstantField()
     settled_at = InstantField(null=True)
+    overtaken_at = InstantField(null=True)
 
     class Meta:
         table_name = "side_effect"

@@ -133,7 +133,7 @@ def note_overtaken(key: str, intent: int) -> bool:
     Whether it was noted.
     """
     rows = query(
-        "UPDATE side_effect SET overtaken = overtaken + 1"
+        "UPDATE side_effect SET overtaken_at = clock_timestamp()"
         " WHERE effect_key = %s AND intents > %s AND idempotent_until IS NULL RETURNING effect_key",
         (key, intent),
     )
