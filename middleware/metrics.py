@@ -89,6 +89,19 @@ COUNTED: tuple[Series[Counts] | Series[Moves] | Series[Observes], ...] = (
 )
 
 
+def show_zeros() -> None:
+    """Make the series that alerts ask for before anything has happened: no increase is seen without a first sample.
+
+    Those by actor, client and queue come with their first count; their alerts look at ratios or gauges.
+    """
+    for unlabelled in (_lost_workers, _recoveries, _lateness):
+        unlabelled[()]
+    for status in ("enqueued", "enqueue_failed", "inline_emergency"):
+        _windows[(status,)]
+    for step in ("give_back", "recover", "release", "sweep", "maintain"):
+        _relay_failures[(step,)]
+
+
 def job_dispatched(actor: str, source: str | None) -> None:
     """A dispatch inserted a job."""
     _dispatched[actor, source].inc()

@@ -213,6 +213,7 @@ def bound_server(port: int, read: ReadGauges | None) -> MetricsServer:
 
 def serve(server: MetricsServer) -> None:
     """Answer until SystemExit (Dramatiq's SIGTERM handler raises it) or `server.shutdown()`."""
+    metrics.show_zeros()
     logs.event("metrics_served", port=server.server_address[1])
     with server:
         server.serve_forever(poll_interval=0.5)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -55,7 +56,8 @@ def test_counts_go_on_where_a_restart_left_them(host: Host, tmp_path: Path) -> N
     assert first["callboard_jobs_dispatched_total"] == 3
     assert first["callboard_recovery_seconds_sum"] == 36
     assert second == first
-    assert len(list(tmp_path.glob("metrics/v1/*.db"))) == 2
+    assert len(list(tmp_path.glob("metrics/v1/*_archive-*.db"))) == 2
+    assert len(list(tmp_path.glob("metrics/v1/*.db"))) == 4, "and those of the endpoint itself"
 
 
 def test_counts_of_children_of_a_fork_are_their_own(host: Host) -> None:
@@ -197,6 +199,90 @@ def test_port_nought_serves_nowhere(host: Host) -> None:
     serving.communicate(timeout=DEADLINE_S)
 
     assert serving.returncode == 0
+
+
+def test_endpoint_that_was_killed_is_put_up_again(host: Host) -> None:
+    host.counting("metrics.job_dispatched('act', 'api')")
+    serving = host.serving()
+    until(host.page)
+    (child,) = children(serving.pid)
+
+    os.kill(child, signal.SIGKILL)
+    ended = log_line(serving, "metrics_endpoint_ended")
+
+    assert ended["status"] == -signal.SIGKILL
+    assert host.numbers()["callboard_jobs_dispatched_total"] == 1
+    assert children(serving.pid) != [child]
+
+
+def children(pid: int) -> list[int]:
+    return [int(one) for one in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
+
+def test_series_that_alerts_ask_for_are_there_before_anything_happened(host: Host) -> None:
+    host.serving()
+
+    numbers = host.numbers()
+
+    assert numbers["callboard_workers_lost_total"] == 0
+    assert numbers["callboard_dispatch_windows_total"] == 0
+    assert numbers["callboard_recovery_seconds_count"] == 0
+    assert numbers["callboard_reply_lateness_seconds_count"] == 0
+
+
+def test_server_that_hangs_leaves_a_page_in_time(host: Host) -> None:
+    read = "__import__('tests.integration.metrics_host', fromlist=['x']).reading_that_hangs()"
+    host.counting("metrics.job_dispatched('act', 'api')")
+    host.serving(read=read)
+
+    pages = [host.numbers() for _ in range(3)]
+
+    assert [page["callboard_ledger_readable"] for page in pages] == [0, 0, 0]
+    assert pages[-1]["callboard_jobs_dispatched_total"] == 1
+
+
+def test_slowest_attempt_of_a_bucket_is_named_beside_it(host: Host) -> None:
+    counting = host.counting(
+        "metrics.attempts_took('act', 'mail', [0.002, 0.2], 'act:01a2:3');"
+        " metrics.attempts_opened('act', 'mail', [40.0], 'act:01a2:3')"
+    )
+    host.serving()
+    until(host.page)
+
+    lines = exemplars_of(host)
+    counting.kill()
+    counting.wait()
+    after = exemplars_of(host)
+
+    assert lines == {
+        'callboard_attempt_duration_seconds_bucket{actor="act",le="0.25",queue="mail"}': '{run_key="act:01a2:3"} 0.2',
+        'callboard_queue_wait_seconds_bucket{actor="act",le="60.0",queue="mail"}': '{run_key="act:01a2:3"} 40.0',
+    }
+    assert after == lines, "what a killed process had said stays"
+
+
+def exemplars_of(host: Host) -> dict[str, str]:
+    """Bucket to exemplar without its time, as OpenMetrics has them."""
+    body = host.get(accept="application/openmetrics-text; version=1.0.0")[2]
+    marked = [line.partition(" # ") for line in body.splitlines() if " # " in line]
+    return {sample.rpartition(" ")[0]: exemplar.rpartition(" ")[0] for sample, _, exemplar in marked}
+
+
+def test_ten_thousand_clients_and_sources_are_a_page_of_bounded_length(host: Host) -> None:
+    host.counting(
+        "[(metrics.job_finished('act', 'succeeded', f'c{n}\\n\\u202e'), metrics.job_dispatched('act', f's{n}\\r'))"
+        " for n in range(10_000)]"
+    )
+    host.serving()
+
+    page = until(host.page)
+
+    ours = [line for line in page.splitlines() if line.startswith("callboard_jobs_")]
+    assert len(ours) == len([line for line in page.split("\n") if line.startswith("callboard_jobs_")])
+    assert len(ours) <= 2 * 51 + 2 * 21
+    numbers = host.numbers()
+    assert numbers["callboard_jobs_finished_by_client_total"] == 10_000
+    assert numbers["callboard_jobs_dispatched_total"] == 10_000
 
 
 APPLICATION: Final = """
