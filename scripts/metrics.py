@@ -42,7 +42,10 @@ def run(args: argparse.Namespace) -> int:
     if port == 0:
         print("callboard: CALLBOARD_METRICS_PORT is 0, which means nowhere: give --port", file=sys.stderr)
         return ExitCode.USAGE
-    return serve(port)
+    try:
+        return serve(port)
+    except SystemExit:  # SIGTERM is how it is meant to end
+        return ExitCode.DONE
 
 
 def _port(text: str) -> int:
