@@ -19,9 +19,8 @@ import dramatiq
 from dramatiq.common import q_name
 from prometheus_client import CollectorRegistry
 from prometheus_client.exposition import choose_encoder
-from prometheus_client.multiprocess import MultiProcessCollector
 
-from middleware import exemplars, log_intercept, logs, metric_archive, metrics, multiprocess
+from middleware import exemplars, log_intercept, logs, metric_archive, metrics, multiprocess, page_sums
 from middleware.gauge_readings import GaugeReadings, LedgerCollector
 from policy import settings
 
@@ -64,7 +63,7 @@ class ProcessesCollector:
 def _added_up(directory: Path) -> list[Metric]:
     metric_archive.sweep(directory)
     files = metric_archive.files_in_force(directory)
-    found = list(MultiProcessCollector.merge(files, accumulate=True))  # type: ignore[no-untyped-call]
+    found = page_sums.added_up(files)
     exemplars.attach(found, exemplars.newest(directory))
     return found
 
