@@ -17,6 +17,7 @@ from pathlib import Path
 
 from prometheus_client import Metric
 from prometheus_client.samples import Exemplar
+from prometheus_client.utils import floatToGoString
 
 from middleware import multiprocess
 
@@ -97,18 +98,22 @@ def _unlock_after_fork() -> None:
 os.register_at_fork(after_in_child=_unlock_after_fork)
 
 
+def bound_text(bound: float) -> str:
+    """A bucket's bound as `le` has it: 0.25, 60.0, +Inf."""
+    return str(floatToGoString(bound))  # type: ignore[no-untyped-call]
+
+
 def newest(directory: Path) -> dict[Bucket, Exemplar]:
     """The newest exemplar of each bucket, over all processes; drops the files of those that are long dead."""
-    found: dict[Bucket, Exemplar] = {}
+    found: dict[Bucket, tuple[float, Exemplar]] = {}
     for path in directory.glob("exemplars_*.slots"):
         if _is_outdated(path):
             path.unlink(missing_ok=True)
             continue
-        for bucket, exemplar in _read(path):
-            known = found.get(bucket)
-            if known is None or (known.timestamp or 0) < (exemplar.timestamp or 0):
-                found[bucket] = exemplar
-    return found
+        for bucket, at, exemplar in _read(path):
+            if bucket not in found or found[bucket][0] < at:
+                found[bucket] = (at, exemplar)
+    return {bucket: exemplar for bucket, (_, exemplar) in found.items()}
 
 
 def attach(metrics: Iterable[Metric], found: dict[Bucket, Exemplar]) -> None:
@@ -136,8 +141,8 @@ def _is_outdated(path: Path) -> bool:
     return aged and not multiprocess.is_alive(path.stem.rpartition("_")[2])
 
 
-def _read(path: Path) -> Iterable[tuple[Bucket, Exemplar]]:
-    """What a file says; a slot that is being written just now is skipped."""
+def _read(path: Path) -> Iterable[tuple[Bucket, float, Exemplar]]:
+    """What a file says and when it was said; a slot that is being written just now is skipped."""
     try:
         lines = path.read_bytes().split(b"\n")
     except OSError:
@@ -146,6 +151,6 @@ def _read(path: Path) -> Iterable[tuple[Bucket, Exemplar]]:
         try:
             name, labels, bound, amount, run_key, at = json.loads(line)
             bucket = (name, tuple((label, value) for label, value in labels), bound)
-            yield bucket, Exemplar({LABEL: run_key}, amount, at)
+            yield bucket, float(at), Exemplar({LABEL: run_key}, amount, at)
         except (ValueError, TypeError):
             continue

@@ -138,8 +138,8 @@ def _count(batch: Sequence[tuple[Held, Finish]]) -> None:
             metrics.verdict_given(held.actor, done.verdict, done.rule)
         if done.death:
             metrics.dead_letter(held.actor, done.death)
-    for labels, took_s in durations_s.items():
-        metrics.attempts_took(*labels, took_s, _key_of_longest(took_s, started[labels]))
+    for (actor, queue), took_s in durations_s.items():
+        metrics.attempts_took(actor, queue, took_s, _key_of_longest(took_s, started[actor, queue]))
 
 
 def _key_of_longest(seconds: Sequence[float], group: Sequence[Held]) -> str:

@@ -14,7 +14,6 @@ from threading import Lock
 from typing import Protocol, TypeVar, cast
 
 from prometheus_client import Counter, Gauge, Histogram
-from prometheus_client.utils import floatToGoString
 
 from middleware import exemplars, multiprocess
 from middleware.admission import Admission
@@ -76,7 +75,7 @@ class BatchHistogram(Histogram):
         """Name the attempt that `amount` was measured in, beside the bucket that it fell into."""
         bound = self._upper_bounds[bisect_left(self._upper_bounds, amount)]
         labels = tuple(sorted(zip(self._labelnames, self._labelvalues, strict=True)))
-        exemplars.OURS.note((self._name, labels, floatToGoString(bound)), amount, run_key)
+        exemplars.OURS.note((self._name, labels, exemplars.bound_text(bound)), amount, run_key)
 
 
 Child = TypeVar("Child", Counts, Moves, Observes)

@@ -15,7 +15,8 @@ from typing import Any, NamedTuple
 from prometheus_client import Metric, mmap_dict
 from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.samples import Sample
-from prometheus_client.utils import floatToGoString
+
+from middleware.exemplars import bound_text
 
 _ValuesFile: Any = mmap_dict.MmapedDict
 _ADDED_HERE = ("counter", "histogram")
@@ -81,7 +82,7 @@ def _cumulated(name: str, labels: dict[str, str], buckets: list[tuple[float, flo
     total = 0.0
     for bound, value in buckets:
         total += value
-        yield Sample(f"{name}_bucket", {**labels, "le": floatToGoString(bound)}, total)
+        yield Sample(f"{name}_bucket", {**labels, "le": bound_text(bound)}, total)
     yield Sample(f"{name}_count", labels, total)
 
 

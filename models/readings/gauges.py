@@ -60,9 +60,9 @@ def letters_open() -> tuple[dict[str, int], float | None]:
 
 def windows_recent(window_s: int) -> tuple[dict[str, int], int]:
     """Windows that began lately by status, and how many of the last day are past their time without an outcome."""
-    counts = dict(run("windows_recent", (RECENT_WINDOWS_S, window_s)))
+    counts: dict[str | None, int] = dict(run("windows_recent", (RECENT_WINDOWS_S, window_s)))
     without_outcome = counts.pop(None)
-    return counts, without_outcome
+    return {status: count for status, count in counts.items() if status is not None}, without_outcome
 
 
 def effects_amiss() -> tuple[int, int]:

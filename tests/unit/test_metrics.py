@@ -12,7 +12,7 @@ import pytest
 from dramatiq.broker import MessageProxy
 from dramatiq.brokers.stub import StubBroker
 
-from middleware import log_intercept, metric_series, metrics, metrics_server
+from middleware import log_intercept, metric_series, metrics, metrics_server, multiprocess
 from middleware.admission import Admission
 from middleware.gauge_readings import GAUGES, GaugeReadings, LedgerCollector
 from middleware.metric_series import Series, counter
@@ -286,10 +286,10 @@ def test_label_value_is_one_line_read_in_one_direction(hostile: str) -> None:
 def test_value_once_the_list_is_full_costs_no_look_at_the_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     series = counter("seen", "A test's.", metric_series.Label("client", 2))
     asked = labels_of(series, monkeypatch)
-    monkeypatch.setattr(metric_series.multiprocess, "ensure_folder", lambda: tmp_path)
+    monkeypatch.setattr(multiprocess, "ensure_folder", lambda: tmp_path)
     for client in ("a", "b"):
         series[(client,)].inc()
-    monkeypatch.setattr(metric_series.multiprocess, "ensure_folder", lambda: pytest.fail("the disk was asked"))
+    monkeypatch.setattr(multiprocess, "ensure_folder", lambda: pytest.fail("the disk was asked"))
 
     for number in range(10_000):
         series[(f"c{number}",)].inc()

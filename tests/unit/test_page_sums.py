@@ -25,14 +25,14 @@ class Given:
 
 def page(metrics: list[Metric]) -> list[str]:
     registry = CollectorRegistry(auto_describe=False)
-    registry.register(Given(metrics))  # type: ignore[arg-type]
+    registry.register(Given(metrics))
     return sorted(generate_latest(registry).decode().splitlines())
 
 
 def write(path: Path, *rows: tuple[str, str, dict[str, str], float]) -> str:
     file = mmap_dict.MmapedDict(str(path))  # type: ignore[no-untyped-call]
     for metric, sample, labels, value in rows:
-        key = mmap_key(metric, sample, list(labels), list(labels.values()), "Help.")  # type: ignore[no-untyped-call]
+        key = mmap_key(metric, sample, list(labels), list(labels.values()), "Help.")
         file.write_value(key, value, 0.0)  # type: ignore[no-untyped-call]
     file.close()  # type: ignore[no-untyped-call]
     return str(path)
