@@ -33,12 +33,14 @@ class Company:
         self._port = free_port()
         self.scraper = Scraper(self._port)
         self.workers = [self.join() for _ in range(3)]
-        until(self.scraper.page, "the endpoint")
+        until(self.scraper.page, "the endpoint", 60)
 
     def join(self) -> Workers:
         """Another worker; once it has registered."""
         settings = {**SHORT, "METRICS_PORT": self._port}
-        return self._stage.start("repertoire", threads=THREADS, settings=settings)
+        workers = self._stage.start("repertoire", threads=THREADS, ready=False, settings=settings)
+        until(workers.pids, "its registration", 60)
+        return workers
 
     def counted(self) -> tuple[Counts, Counts]:
         """Attempts by actor and status, finished jobs by actor and state, as processes have counted them."""
@@ -72,7 +74,7 @@ def steps(company: Company, name: str, count: int) -> Sequence[str]:
 
 def test_counters_equal_rows_after_a_clean_run_with_one_process_restarted(stage: Stage, company: Company) -> None:
     ids = steps(company, "clean", 120)
-    until(lambda: len(stage.trace("stepped")) > 30, "work under way")
+    until(lambda: len(stage.trace("stepped")) > 30, "work under way", 60)
 
     code = company.workers[1].stop()
     company.workers[1] = company.join()
@@ -88,7 +90,7 @@ def test_counters_equal_rows_after_a_clean_run_with_one_process_restarted(stage:
 def test_kills_cost_no_more_counts_than_the_killed_had_in_hand(stage: Stage, company: Company) -> None:
     until(lambda: company.counted() == company.rows(), "counters that equal the rows", 30)
     ids = steps(company, "killed", 240)
-    until(lambda: sum(step.startswith("killed-") for step in stage.trace("stepped")) > 40, "work under way")
+    until(lambda: sum(step.startswith("killed-") for step in stage.trace("stepped")) > 40, "work under way", 60)
 
     in_hand = sum(kill(stage, company.workers[at]) for at in (1, 2))
     company.workers[1:] = [company.join(), company.join()]
@@ -99,10 +101,10 @@ def test_kills_cost_no_more_counts_than_the_killed_had_in_hand(stage: Stage, com
         gaps = [difference(attempt_rows, attempts), difference(finished_rows, finished)]
         return max(gaps) + 1 if min(gaps) >= 0 else None
 
-    gap = until(apart, "counters that never exceed the rows") - 1
+    gap = until(apart, "counters that never exceed the rows", 30) - 1
     assert gap <= in_hand
     assert ("step_on", "lost") in company.rows()[0], "the kills have met running attempts"
-    until(lambda: company.scraper.counts("jobs_in_progress", "actor") == {}, "the end of the killed ones' gauges")
+    until(lambda: company.scraper.counts("jobs_in_progress", "actor") == {}, "the end of the killed ones' gauges", 30)
 
 
 def kill(stage: Stage, workers: Workers) -> int:
