@@ -12,7 +12,6 @@ import threading
 import time
 from collections.abc import Iterable
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 
 from prometheus_client import Metric
@@ -25,8 +24,9 @@ from middleware import multiprocess
 _SLOT_BYTES = 512
 #: Slots of a process: half a megabyte at most.
 _SLOTS = 1024
-#: A bucket's exemplar stays so long, in s: a newer one would be seen by no scrape, and cost a write.
-_STAYS_S = 1.0
+#: A bucket's exemplar stays so long, in s: a newer one would be seen by no scrape, and cost a write. The histogram
+#: keeps to it: it can tell before a key is made.
+STAYS_S = 1.0
 #: OpenMetrics allows so many characters of names and values together; ours has the one name.
 _LABEL_CHARS = 128
 LABEL = "run_key"
@@ -38,14 +38,6 @@ Labels = tuple[tuple[str, str], ...]
 Bucket = tuple[str, Labels, str]
 
 
-@dataclass(frozen=True, slots=True)
-class _Slot:
-    """Where a bucket's exemplar lies, and when it was written, by the monotonic clock."""
-
-    number: int
-    written_s: float
-
-
 class ExemplarFile:
     """This process's own slots. A fork begins a file of its own; what cannot be written is left out."""
 
@@ -53,27 +45,21 @@ class ExemplarFile:
         self._lock = threading.Lock()
         self._identity = ""
         self._descriptor = -1
-        self._slots: dict[Bucket, _Slot] = {}
+        self._slots: dict[Bucket, int] = {}
 
     def note(self, bucket: Bucket, amount: float, run_key: str) -> None:
         """Say that `amount` was measured in that attempt; raises nothing."""
-        now_s = time.monotonic()
-        slot = self._slots.get(bucket)
-        if slot is not None and now_s - slot.written_s < _STAYS_S:
-            return
         name, labels, bound = bucket
         line = json.dumps([name, labels, bound, amount, run_key, time.time()]).encode()
         if len(line) >= _SLOT_BYTES or len(LABEL) + len(run_key) > _LABEL_CHARS:
             return
         with self._lock, suppress(OSError):
-            self._write(bucket, line, now_s)
+            self._write(bucket, line)
 
-    def _write(self, bucket: Bucket, line: bytes, now_s: float) -> None:
+    def _write(self, bucket: Bucket, line: bytes) -> None:
         self._open()
-        known = self._slots.get(bucket)
-        number = len(self._slots) if known is None else known.number
-        if number < _SLOTS:
-            self._slots[bucket] = _Slot(number, now_s)
+        if bucket in self._slots or len(self._slots) < _SLOTS:
+            number = self._slots.setdefault(bucket, len(self._slots))
             os.pwrite(self._descriptor, line.ljust(_SLOT_BYTES - 1) + b"\n", number * _SLOT_BYTES)
 
     def _open(self) -> None:

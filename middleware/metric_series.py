@@ -6,6 +6,7 @@ costs the numbers, never the job (`multiprocess`).
 
 from __future__ import annotations
 
+import time
 from bisect import bisect_left
 from collections import Counter as BucketCounts
 from collections.abc import Callable, Sequence
@@ -74,6 +75,11 @@ class BatchHistogram(Histogram):
     def exemplify(self, amount: float, run_key: str) -> None:
         """Name the attempt that `amount` was measured in, beside the bucket that it fell into."""
         bound = self._upper_bounds[bisect_left(self._upper_bounds, amount)]
+        named_s: dict[float, float] = self.__dict__.setdefault("_named_s", {})
+        now_s = time.monotonic()
+        if now_s - named_s.get(bound, -exemplars.STAYS_S) < exemplars.STAYS_S:
+            return
+        named_s[bound] = now_s
         labels = tuple(sorted(zip(self._labelnames, self._labelvalues, strict=True)))
         exemplars.OURS.note((self._name, labels, exemplars.bound_text(bound)), amount, run_key)
 
