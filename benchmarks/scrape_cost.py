@@ -112,10 +112,22 @@ def scraped(port: int) -> tuple[float, str]:
     return (time.perf_counter() - began_s) * 1000, page
 
 
-def processor_ms(pid: int) -> float:
-    """Processor time that the endpoint has had: a busy machine makes a scrape longer, but not this (proc(5))."""
+def endpoint_ms(pid: int) -> float:
+    """Processor time that the endpoint has had, in ms: a busy machine makes a scrape longer, but hardly this."""
     (serving,) = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
-    fields = Path(f"/proc/{serving}/stat").read_text().rpartition(")")[2].split()
+    return _processor_ms(int(serving))
+
+
+def sessions_ms(ground: Ground) -> float:
+    """The same of its sessions at the database."""
+    with administering(ground.database_url) as cursor:
+        cursor.execute("SELECT pid FROM pg_stat_activity WHERE application_name = 'callboard'")
+        return sum(_processor_ms(pid) for (pid,) in cursor.fetchall())
+
+
+def _processor_ms(pid: int) -> float:
+    """In user and system mode (proc(5), fields 14 and 15 of stat)."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) * 1000 / os.sysconf("SC_CLK_TCK")
 
 
@@ -143,18 +155,21 @@ def main(argv: Sequence[str]) -> int:
         with processes(ground, port) as endpoint:
             page = first_page(port)
             whole, readings = [], []
-            before_ms = processor_ms(endpoint)
+            own_ms, session_ms = -endpoint_ms(endpoint), -sessions_ms(ground)
             for _ in range(SCRAPES):
                 time.sleep(1)
                 took_ms, page = scraped(port)
                 whole.append(took_ms)
                 readings.append(float(page.partition("\ncallboard_scrape_reading_seconds ")[2].split()[0]) * 1000)
-            own_ms = (processor_ms(endpoint) - before_ms) / SCRAPES
+            own_ms += endpoint_ms(endpoint)
+            session_ms += sessions_ms(ground)
     for name, found in (("whole scrape", whole), ("of it the readings", readings)):
         spread = statistics.quantiles(found, n=20)
         least, median = min(found), statistics.median(found)
         print(f"{name:20} least {least:6.1f} ms  median {median:6.1f} ms  95 % {spread[18]:6.1f} ms")
-    print(f"processor time of the endpoint {own_ms:.1f} ms a scrape; load of the machine {os.getloadavg()[0]:.0f}")
+    own_ms, session_ms, load = own_ms / SCRAPES, session_ms / SCRAPES, os.getloadavg()[0]
+    print(f"processor time       endpoint {own_ms:.1f} ms, its database sessions {session_ms:.1f} ms a scrape")
+    print(f"load of the machine  {load:.0f}")
     print(f"page {len(page) / 1024:.0f} KiB of {PROCESSES} processes, {attempts:,} attempts, {letters:,} open letters")
     return 0
 
