@@ -17,6 +17,7 @@ from messaging import draft_store
 from messaging.delivery import OutgoingMail, compose_reply, send_mail
 from messaging.draft_store import Outgoing, SentMail
 from messaging.gate import gate
+from middleware import metrics
 from middleware.configuration import settings_in_force, smtp_url
 from middleware.in_hand import Held, current_held
 from policy.errors import NotFound, NothingDone, OutcomeUnknown, StaleClaim, Terminal
@@ -58,7 +59,9 @@ def auto_send(draft_id: str, lead_id: str | None = None, lead_message_id: str | 
         draft_store.refuse_draft(outgoing.draft_id, job_id, answer.reason)
         return {"refused": answer.reason}
     sent = _sent_mail(answer.result, _mail(outgoing, key, held.database_now()))
-    draft_store.record_sent(outgoing, sent)
+    late_s = draft_store.record_sent(outgoing, sent)
+    if late_s is not None:
+        metrics.reply_sent(late_s)
     return {"sent": sent.internet_message_id, "replayed": answer.replayed}
 
 

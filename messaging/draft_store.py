@@ -179,18 +179,23 @@ def hold_draft(draft_id: UUID, job_id: UUID) -> bool:
     return bool(rows)
 
 
-def record_sent(outgoing: Outgoing, sent: SentMail) -> None:
+def record_sent(outgoing: Outgoing, sent: SentMail) -> float | None:
     """Write down that the draft's mail went out: the outbound lead message and the draft's status, in one transaction.
 
-    It is a fact, so it is taken whatever the draft's status was; repeating it changes nothing.
+    It is a fact, so it is taken whatever the draft's status was; repeating it changes nothing and gives None. The first
+    time gives how many s after its promise it went: the lead message was taken in, and the campaign's longest delay.
     """
     with atomic():
         lock_client(outgoing.client_id)
         lock_lead(outgoing.lead_id)
-        query(
+        first = query(
             "INSERT INTO lead_message (id, lead_id, direction, identity, internet_message_id, in_reply_to,"
             " reference_ids, subject, body, draft_id, sent_at)"
-            " VALUES (%s, %s, 'outbound', %s, %s, %s, %s, %s, %s, %s, %s) ON CONFLICT DO NOTHING",
+            " VALUES (%s, %s, 'outbound', %s, %s, %s, %s, %s, %s, %s, %s) ON CONFLICT DO NOTHING"
+            " RETURNING (SELECT extract(epoch FROM lead_message.sent_at - answered.created_at)::float8"
+            "   - coalesce(campaign.delay_max_s, 0) FROM lead_message AS answered"
+            "   JOIN lead ON lead.id = answered.lead_id LEFT JOIN campaign ON campaign.id = lead.campaign_id"
+            "   WHERE answered.id = %s)",
             (
                 uuid5(_NAMESPACE, str(outgoing.draft_id)),
                 outgoing.lead_id,
@@ -202,6 +207,7 @@ def record_sent(outgoing: Outgoing, sent: SentMail) -> None:
                 outgoing.content,
                 outgoing.draft_id,
                 sent.sent_at,
+                outgoing.lead_message_id,
             ),
         )
         query(
@@ -209,6 +215,8 @@ def record_sent(outgoing: Outgoing, sent: SentMail) -> None:
             " WHERE id = %s AND status <> 'sent'",
             (outgoing.draft_id,),
         )
+    late_s: float | None = first[0][0] if first else None
+    return late_s
 
 
 def _references(reference_ids: str | None, answered: str | None) -> tuple[str, ...]:

@@ -21,6 +21,15 @@ class Admission:
         self._known: set[str] = set()
         self._lock = Lock()
 
+    @property
+    def full(self) -> bool:
+        """Whether no further value can be admitted."""
+        return len(self._known) >= self.limit
+
+    def knows(self, value: str) -> bool:
+        """Whether `value` was admitted, as far as memory tells."""
+        return value in self._known
+
     def admits(self, value: str, file: Path) -> bool:
         """Whether `value` is one of the first `limit`; raises OSError if the file cannot be opened.
 

@@ -241,12 +241,22 @@ class _Attempt:
                 time.sleep(_CONFIRM_WAIT_S)
         if before is None:
             event("effect_moved_meanwhile", "ERROR", effect_key=self.key, state=state.value)
+            if state is EffectState.CONFIRMED:
+                self._note_overtaken(intent)
             return False
         metrics.effect_settled(self.kind, state.value)
         late = before is not EffectState.INTENDED and state is EffectState.CONFIRMED
         level = "ERROR" if late or state is EffectState.UNKNOWN else "INFO"
         event("effect_settled", level, effect_key=self.key, kind=self.kind, state=state.value, before=before.value)
         return True
+
+    def _note_overtaken(self, intent: int) -> None:
+        """Our call went through and a newer intent stands: that is how an effect happens twice, and it must be seen."""
+        try:
+            if ledger.note_overtaken(self.key, intent):
+                event("effect_duplicated", "ERROR", effect_key=self.key, kind=self.kind)
+        except psycopg2.Error as error:
+            event("effect_unrecorded", "ERROR", effect_key=self.key, state="overtaken", error=error)
 
     def _await_lease(self) -> None:
         """Open nothing while a beat is overdue (docs/architecture.md); a lost identity opens nothing at all."""

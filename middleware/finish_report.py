@@ -13,6 +13,7 @@ from middleware.logs import event
 from middleware.redis_broker import Settled
 from models.job_status import JobStatus
 from models.ledger.finish import Failure, Finish, Finished
+from policy.keys import run_key
 from policy.states import FINISHED_STATES, JobState, RunStatus
 
 if TYPE_CHECKING:
@@ -37,11 +38,12 @@ def report(process: WorkerProcess, batch: Sequence[tuple[Held, Finish]], finishe
 
 def opened(claims: Sequence[Held]) -> None:
     """Claims were taken: count how long their jobs had been due."""
-    waits_s: dict[tuple[str, str], list[float]] = defaultdict(list)
+    taken: dict[tuple[str, str], list[Held]] = defaultdict(list)
     for held in claims:
-        waits_s[held.actor, held.queue].append(held.claim.queue_ms / 1000)
-    for labels, waited_s in waits_s.items():
-        metrics.attempts_opened(*labels, waited_s)
+        taken[held.actor, held.queue].append(held)
+    for labels, group in taken.items():
+        waited_s = [held.claim.queue_ms / 1000 for held in group]
+        metrics.attempts_opened(*labels, waited_s, _key_of_longest(waited_s, group))
 
 
 def given_back(held: Held) -> None:
@@ -124,16 +126,24 @@ def _count(process: WorkerProcess, batch: Sequence[tuple[Held, Finish]]) -> None
     for (actor, state, client_id), times in final.items():
         metrics.job_finished(actor, state, client_id, times)
     durations_s: dict[tuple[str, str], list[float]] = defaultdict(list)
+    started: dict[tuple[str, str], list[Held]] = defaultdict(list)
     for held, done in batch:
         if done.duration_s is not None:
             process.took(done.duration_s)
             durations_s[held.actor, held.queue].append(done.duration_s)
+            started[held.actor, held.queue].append(held)
         if done.verdict and done.rule:
             metrics.verdict_given(held.actor, done.verdict, done.rule)
         if done.death:
             metrics.dead_letter(held.actor, done.death)
     for (actor, queue), took_s in durations_s.items():
-        metrics.attempts_took(actor, queue, took_s)
+        metrics.attempts_took(actor, queue, took_s, _key_of_longest(took_s, started[actor, queue]))
+
+
+def _key_of_longest(seconds: Sequence[float], group: Sequence[Held]) -> str:
+    """The run key of the attempt with the greatest of these seconds: one a batch, as an exemplar."""
+    held = group[seconds.index(max(seconds))]
+    return run_key(held.actor, held.claim.job_id, held.claim.attempt)
 
 
 def _fields(held: Held, done: Finish) -> dict[str, Any]:

@@ -5,6 +5,7 @@ It must not know how they are read: it is given a function.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
@@ -12,7 +13,7 @@ from prometheus_client import Metric
 from prometheus_client.core import GaugeMetricFamily
 
 from middleware import logs
-from middleware.metric_series import PREFIX
+from middleware.metric_series import PREFIX, label_value
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +30,16 @@ class GaugeReadings:
     workers_alive: int | None = None
     #: Windows since the first that have no row.
     dispatch_windows_missing: int | None = None
+    #: Windows that began within the last ten minutes, by their present status.
+    dispatch_windows_recent: Mapping[str, int] = field(default_factory=dict)
+    #: Windows past their time that nobody has closed.
+    dispatch_windows_without_outcome: int | None = None
+    effects_unknown: int | None = None
+    effects_duplicated: int | None = None
+    #: Jobs that ended within the last ten minutes, by the rows; read every minute.
+    jobs_finished_rows: int | None = None
+    ledger_readable: bool = True
+    redis_readable: bool = True
 
 
 #: (metric, label or None, meaning): each is the attribute of the same name of `GaugeReadings`.
@@ -39,8 +50,16 @@ GAUGES: tuple[tuple[str, str | None, str], ...] = (
     ("queue_oldest_age_seconds", "queue", "Age of the oldest due job not yet claimed."),
     ("workers_alive", None, "Workers that beat and are not declared lost."),
     ("dispatch_windows_missing", None, "Dispatch windows without a row."),
+    ("dispatch_windows_recent", "status", "Dispatch windows of the last ten minutes, by status."),
+    ("dispatch_windows_without_outcome", None, "Dispatch windows past their time and not closed."),
+    ("effects_unknown", None, "Effects whose outcome nobody knows."),
+    ("effects_duplicated", None, "Effects known to have happened more than once."),
+    ("jobs_finished_rows", None, "Jobs that ended within the last ten minutes, by the rows."),
+    ("ledger_readable", None, "1 if the ledger's gauges could be read at this scrape."),
+    ("redis_readable", None, "1 if the lengths of the ready lists could be read at this scrape."),
 )
-READABLE = "ledger_readable"
+#: Seconds that the readings of this scrape took.
+READING_SECONDS = "scrape_reading_seconds"
 
 
 class LedgerCollector:
@@ -51,23 +70,23 @@ class LedgerCollector:
         self._failing = False
 
     def collect(self) -> Iterable[Metric]:
+        began_s = time.monotonic()
         readings = self._readings()
-        readable = GaugeMetricFamily(PREFIX + READABLE, "1 if the ledger's gauges could be read at this scrape.")
-        readable.add_metric([], 0 if readings is None else 1)
-        yield readable
-        if readings is not None:
-            for name, label, meaning in GAUGES:
-                yield _family(name, label, meaning, getattr(readings, name))
+        for name, label, meaning in GAUGES:
+            yield _family(name, label, meaning, getattr(readings, name))
+        took = GaugeMetricFamily(PREFIX + READING_SECONDS, "Seconds that the gauges of this scrape took to read.")
+        took.add_metric([], time.monotonic() - began_s)
+        yield took
 
-    def _readings(self) -> GaugeReadings | None:
-        # The edge of the scrape: the page must come whatever the database says; one line when that changes.
+    def _readings(self) -> GaugeReadings:
+        # The edge of the scrape: the page must come whatever the readers say; one line when that changes.
         try:
             readings = self._read()
         except Exception as error:
             if not self._failing:
                 logs.event("gauges_unreadable", "WARNING", error=error)
             self._failing = True
-            return None
+            return GaugeReadings(ledger_readable=False, redis_readable=False)
         self._failing = False
         return readings
 
@@ -78,7 +97,7 @@ def _family(
     family = GaugeMetricFamily(PREFIX + name, meaning, labels=[label] if label else [])
     if isinstance(reading, Mapping):
         for value, number in reading.items():
-            family.add_metric([str(value).lower()], number)
+            family.add_metric([label_value(value)], number)
     elif reading is not None:
         family.add_metric([], reading)
     return family

@@ -6,6 +6,7 @@ costs the numbers, never the job (`multiprocess`).
 
 from __future__ import annotations
 
+import time
 from bisect import bisect_left
 from collections import Counter as BucketCounts
 from collections.abc import Callable, Sequence
@@ -15,7 +16,7 @@ from typing import Protocol, TypeVar, cast
 
 from prometheus_client import Counter, Gauge, Histogram
 
-from middleware import multiprocess
+from middleware import exemplars, multiprocess
 from middleware.admission import Admission
 
 multiprocess.install()
@@ -58,6 +59,8 @@ class Observes(Protocol):
 
     def observe_many(self, amounts: Sequence[float]) -> None: ...
 
+    def exemplify(self, amount: float, run_key: str) -> None: ...
+
 
 class BatchHistogram(Histogram):
     """A histogram that takes a batch of observations at the price of a few: one addition a bucket that was met."""
@@ -68,6 +71,17 @@ class BatchHistogram(Histogram):
         met = BucketCounts(bisect_left(self._upper_bounds, amount) for amount in amounts)
         for bucket, times in met.items():
             self._buckets[bucket].inc(times)
+
+    def exemplify(self, amount: float, run_key: str) -> None:
+        """Name the attempt that `amount` was measured in, beside the bucket that it fell into."""
+        bound = self._upper_bounds[bisect_left(self._upper_bounds, amount)]
+        named_s: dict[float, float] = self.__dict__.setdefault("_named_s", {})
+        now_s = time.monotonic()
+        if now_s - named_s.get(bound, -exemplars.STAYS_S) < exemplars.STAYS_S:
+            return
+        named_s[bound] = now_s
+        labels = tuple(sorted(zip(self._labelnames, self._labelvalues, strict=True)))
+        exemplars.OURS.note((self._name, labels, exemplars.bound_text(bound)), amount, run_key)
 
 
 Child = TypeVar("Child", Counts, Moves, Observes)
@@ -97,7 +111,7 @@ class Series(dict[tuple[str | None, ...], Child]):
         return child
 
     def _child(self, key: tuple[str | None, ...]) -> Child:
-        values = tuple(self._bounded(_value(raw), position) for position, raw in enumerate(key))
+        values = tuple(self._bounded(label_value(raw), position) for position, raw in enumerate(key))
         if len(self._children) >= MOST_SERIES and values not in self._children:
             values = (OTHER,) * len(values)
         child = self._children.get(values)
@@ -107,8 +121,10 @@ class Series(dict[tuple[str | None, ...], Child]):
 
     def _bounded(self, value: str, position: int) -> str:
         bound = self._bounds[position]
-        if bound is None or value == NONE:
+        if bound is None or value == NONE or bound.knows(value):
             return value
+        if bound.full:
+            return OTHER  # told by memory alone: ten thousand clients must not cost a look at the disk each
         try:
             file = multiprocess.ensure_folder() / f"{self.labels[position]}.admitted"
             return value if bound.admits(value, file) else OTHER
@@ -149,8 +165,14 @@ def histogram(name: str, meaning: str, buckets: tuple[float, ...], *labels: str 
     )
 
 
-def _value(raw: object) -> str:
-    """Lower case, capped, and in valid UTF-8: one lone surrogate would spoil the whole page."""
+def label_value(raw: object) -> str:
+    """Lower case, capped, one line, readable in one direction, and in valid UTF-8: a lone surrogate spoils the page."""
     if raw is None or raw == "":
         return NONE
-    return str(raw).lower()[:LONGEST_VALUE].encode("utf-8", "replace").decode("utf-8")
+    text = str(raw).lower()[:LONGEST_VALUE].encode("utf-8", "replace").decode("utf-8")
+    return text if text.isprintable() else "".join(map(_shown, text))
+
+
+def _shown(character: str) -> str:
+    """Controls, separators of lines and marks that turn the direction (categories C and Z but the space) as `?`."""
+    return character if character.isprintable() else "?"

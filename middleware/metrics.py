@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from middleware.gauge_readings import GAUGES, READABLE, GaugeReadings, LedgerCollector
+from middleware.gauge_readings import GAUGES, READING_SECONDS, GaugeReadings, LedgerCollector
 from middleware.metric_series import Counts, Label, Moves, Observes, Series, counter, gauge, histogram
 
 #: Seconds, from a millisecond to six hours: the same for everything an actor may take.
@@ -21,6 +21,8 @@ DURATIONS = (
 STATEMENTS = (0.0002, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
 #: Seconds from a worker's last beat to its jobs' return; 45 is the bound at the default settings.
 RECOVERIES = (1, 2.5, 5, 10, 15, 20, 25, 30, 35, 40, 45, 60, 90, 120, 300, 600, 3600)
+#: Seconds that a reply went out after it was due; 300 is the promise (docs/operating.md).
+LATENESSES = (1, 5, 15, 30, 60, 120, 300, 600, 1200, 1800, 3600, 7200, 21600, 86400)
 #: Rows in one statement.
 BATCHES = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024)
 
@@ -52,9 +54,12 @@ _recoveries = histogram("recovery_seconds", "Last beat of a lost worker to the r
 _windows = counter("dispatch_windows", "Dispatch windows by the status they were closed with.", "status")
 _ledger = histogram("ledger_seconds", "One ledger statement with its commit.", STATEMENTS, "operation")
 _batches = histogram("ledger_batch_size", "Rows in one ledger statement.", BATCHES, "operation")
+_lost_workers = counter("workers_lost", "Workers declared lost.")
+_relay_failures = counter("relay_failures", "Passes of the relay's steps that failed.", "step")
+_lateness = histogram("reply_lateness_seconds", "Due to sent, of replies that were sent.", LATENESSES)
 _hook_failures = counter("hook_failures", "Exceptions of hooks that Dramatiq swallowed.", "hook")
 
-__all__ = ["COUNTED", "GAUGES", "READABLE", "GaugeReadings", "LedgerCollector"]
+__all__ = ["COUNTED", "GAUGES", "READING_SECONDS", "GaugeReadings", "LedgerCollector"]
 
 #: Every series counted in processes, for documentation and tests.
 COUNTED: tuple[Series[Counts] | Series[Moves] | Series[Observes], ...] = (
@@ -77,8 +82,24 @@ COUNTED: tuple[Series[Counts] | Series[Moves] | Series[Observes], ...] = (
     _windows,
     _ledger,
     _batches,
+    _lost_workers,
+    _relay_failures,
+    _lateness,
     _hook_failures,
 )
+
+
+def show_zeros() -> None:
+    """Make the series that alerts ask for before anything has happened: no increase is seen without a first sample.
+
+    Those by actor, client and queue come with their first count; their alerts look at ratios or gauges.
+    """
+    for unlabelled in (_lost_workers, _recoveries, _lateness):
+        unlabelled[()]
+    for status in ("enqueued", "enqueue_failed", "inline_emergency"):
+        _windows[(status,)]
+    for step in ("give_back", "recover", "release", "sweep", "maintain"):
+        _relay_failures[(step,)]
 
 
 def job_dispatched(actor: str, source: str | None) -> None:
@@ -96,9 +117,12 @@ def copy_refused(actor: str, outcome: str) -> None:
     _refused_copies[actor, outcome].inc()
 
 
-def attempts_opened(actor: str, queue: str, waits_s: Sequence[float]) -> None:
-    """Claims were taken so many seconds after their jobs fell due; clocks that disagree count as no wait."""
-    _waits[actor, queue].observe_many([max(wait_s, 0.0) for wait_s in waits_s])
+def attempts_opened(actor: str, queue: str, waits_s: Sequence[float], longest: str | None = None) -> None:
+    """Claims were taken so many seconds after their jobs fell due; clocks that disagree count as no wait.
+
+    `longest` is the run key of the one that waited longest.
+    """
+    _spread(_waits[actor, queue], waits_s, longest)
 
 
 def attempts_closed(actor: str, queue: str, outcome: str, times: int = 1) -> None:
@@ -106,9 +130,15 @@ def attempts_closed(actor: str, queue: str, outcome: str, times: int = 1) -> Non
     _attempts[actor, queue, outcome].inc(times)
 
 
-def attempts_took(actor: str, queue: str, durations_s: Sequence[float]) -> None:
-    """Attempts that had started ended after so many seconds."""
-    _durations[actor, queue].observe_many([max(duration_s, 0.0) for duration_s in durations_s])
+def attempts_took(actor: str, queue: str, durations_s: Sequence[float], longest: str | None = None) -> None:
+    """Attempts that had started ended after so many seconds; `longest` is the run key of the one that took longest."""
+    _spread(_durations[actor, queue], durations_s, longest)
+
+
+def _spread(series: Observes, amounts_s: Sequence[float], longest: str | None) -> None:
+    series.observe_many([max(amount_s, 0.0) for amount_s in amounts_s])
+    if longest is not None:
+        series.exemplify(max(*amounts_s, 0.0), longest)
 
 
 def job_finished(actor: str, state: str, client_id: str | None, times: int = 1) -> None:
@@ -160,6 +190,21 @@ def attempt_lost(actor: str) -> None:
 def recovered(seconds: float) -> None:
     """A lost worker's jobs are pending again, `seconds` after its last beat."""
     _recoveries[()].observe_many([max(seconds, 0.0)])
+
+
+def worker_lost() -> None:
+    """A worker was declared lost."""
+    _lost_workers[()].inc()
+
+
+def relay_failed(step: str) -> None:
+    """A step of a relay's pass failed; the next pass tries again."""
+    _relay_failures[(step,)].inc()
+
+
+def reply_sent(late_s: float) -> None:
+    """A reply went out so many seconds after it was due; early counts as punctual."""
+    _lateness[()].observe_many([max(late_s, 0.0)])
 
 
 def window_closed(status: str) -> None:

@@ -6,20 +6,21 @@ It must not know what the numbers mean. One endpoint serves all processes of a C
 from __future__ import annotations
 
 import os
+import signal
 import struct
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import dramatiq
 from dramatiq.common import q_name
 from prometheus_client import CollectorRegistry
 from prometheus_client.exposition import choose_encoder
-from prometheus_client.multiprocess import MultiProcessCollector
 
-from middleware import log_intercept, logs, metric_archive, metrics, multiprocess
+from middleware import exemplars, log_intercept, logs, metric_archive, metrics, multiprocess, page_sums
 from middleware.gauge_readings import GaugeReadings, LedgerCollector
 from policy import settings
 
@@ -35,6 +36,8 @@ if TYPE_CHECKING:
 HOST = "0.0.0.0"
 #: Seconds between attempts at a port that another endpoint of this host holds.
 RETRY_S = 5.0
+#: Seconds between two looks whether child and parent still live.
+_LOOK_S = 0.2
 #: Seconds a client may take over its request.
 REQUEST_TIMEOUT_S = 10
 
@@ -60,7 +63,9 @@ class ProcessesCollector:
 def _added_up(directory: Path) -> list[Metric]:
     metric_archive.sweep(directory)
     files = metric_archive.files_in_force(directory)
-    return list(MultiProcessCollector.merge(files, accumulate=True))  # type: ignore[no-untyped-call]
+    found = page_sums.added_up(files)
+    exemplars.attach(found, exemplars.newest(directory))
+    return found
 
 
 def page(read: ReadGauges | None, accept: str) -> tuple[bytes, str]:
@@ -124,18 +129,69 @@ class MetricsHandler(BaseHTTPRequestHandler):
         self.wfile.write(body)
 
 
-def serve_metrics(read: ReadGauges | None = None) -> int:
-    """Serve /metrics on CALLBOARD_METRICS_PORT until SIGTERM; usable as a Dramatiq fork. Returns 0.
+def serve_metrics(read: ReadGauges | None = None, *, port: int | None = None) -> int:
+    """Serve /metrics on `port` (CALLBOARD_METRICS_PORT) until SIGTERM; usable as a Dramatiq fork. Returns 0.
 
     Port 0 switches it off. A port in use is waited for: its holder, another master of this host, shows the
     same numbers meanwhile, and we take over.
     """
     logs.configure_from_environment()
-    port = settings.read(os.environ)[0].metrics_port
-    if port == 0:
-        return 0
-    serve(bound_server(port, read))
+    wanted = settings.read(os.environ)[0].metrics_port if port is None else port
+    if wanted != 0:
+        kept_up(lambda: serve(bound_server(wanted, read)))
     return 0
+
+
+def kept_up(run: Callable[[], None]) -> None:
+    """Have `run` done in a child, and again when that ends before us: Dramatiq watches its workers, not its forks.
+
+    Ends by SystemExit (SIGTERM), and when our own parent is gone; the child ends with us, or notices by itself.
+    """
+    parent = os.getppid()
+    while os.getppid() == parent:
+        child = os.fork()
+        if child == 0:
+            _run_as_child(run)
+        try:
+            status = _ended(child, parent)
+        except BaseException:
+            _end(child)
+            raise
+        if status is None:
+            _end(child)
+            return
+        logs.event("metrics_endpoint_ended", "ERROR", status=os.waitstatus_to_exitcode(status), retry_s=RETRY_S)
+        time.sleep(RETRY_S)
+
+
+def _run_as_child(run: Callable[[], None]) -> NoReturn:
+    code = 1
+    try:
+        run()
+        code = 0
+    except SystemExit as leaving:
+        code = leaving.code if isinstance(leaving.code, int) else 0
+    except BaseException as error:
+        logs.event("metrics_endpoint_broke", "ERROR", error=error)
+    finally:
+        # Past everything that the parent would run at its own end.
+        os._exit(code)
+
+
+def _ended(child: int, parent: int) -> int | None:
+    """The child's status once it has ended; None as soon as our parent has."""
+    while os.getppid() == parent:
+        found, status = os.waitpid(child, os.WNOHANG)
+        if found:
+            return status
+        time.sleep(_LOOK_S)
+    return None
+
+
+def _end(child: int) -> None:
+    with suppress(ProcessLookupError, ChildProcessError):
+        os.kill(child, signal.SIGTERM)
+        os.waitpid(child, 0)
 
 
 def bound_server(port: int, read: ReadGauges | None) -> MetricsServer:
@@ -156,6 +212,7 @@ def bound_server(port: int, read: ReadGauges | None) -> MetricsServer:
 
 def serve(server: MetricsServer) -> None:
     """Answer until SystemExit (Dramatiq's SIGTERM handler raises it) or `server.shutdown()`."""
+    metrics.show_zeros()
     logs.event("metrics_served", port=server.server_address[1])
     with server:
         server.serve_forever(poll_interval=0.5)

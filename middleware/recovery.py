@@ -35,6 +35,7 @@ def recover(process: WorkerProcess) -> int:
     """
     if process.may_declare_losses():
         for lost in workers.declare_lost(process.settings.lease_s):
+            metrics.worker_lost()
             event("worker_lost", "WARNING", worker_id=str(lost.id), host=lost.host, silent_s=round(lost.silent_s, 1))
     count = 0
     for worker_id, host, declared_s in workers.lost_workers_with_jobs():

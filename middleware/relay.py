@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import psycopg2
 import redis
 
-from middleware import recovery, sweep
+from middleware import metrics, recovery, sweep
 from middleware.logs import event
 from middleware.redis_broker import LedgerRedisBroker
 from middleware.releases import release_waiting
@@ -93,9 +93,11 @@ class Relay(threading.Thread):
             step()  # type: ignore[operator]
         except (psycopg2.Error, redis.RedisError, OSError) as error:
             self._failed = True
+            metrics.relay_failed(name)
             event("relay_step_failed", "WARNING", step=name, error=error)
         except Exception as error:  # the relay must outlive its own mistakes; they are counted as errors
             self._failed = True
+            metrics.relay_failed(name)
             event("relay_step_broke", "ERROR", step=name, error=error)
 
     def _give_back(self) -> None:

@@ -190,6 +190,7 @@ class SideEffect(Table):
     intended_at = InstantField()
     created_at = InstantField()
     settled_at = InstantField(null=True)
+    overtaken_at = InstantField(null=True)
 
     class Meta:
         table_name = "side_effect"

@@ -23,6 +23,7 @@ class Invariant(Word):
     DEAD_HAS_LETTER = "dead-has-letter"
     EFFECT_HAS_ATTEMPT = "effect-has-attempt"
     EFFECT_IS_SETTLED = "effect-is-settled"
+    EFFECT_HAPPENS_ONCE = "effect-happens-once"
     DUE_IS_RELEASED = "due-is-released"
     QUEUED_HAS_COPY = "queued-has-copy"
     KEYS_STAND = "keys-stand"
@@ -38,6 +39,7 @@ SENTENCES: Mapping[Invariant, str] = MappingProxyType(
         Invariant.DEAD_HAS_LETTER: "a dead job has an open letter, and an open letter's job is dead",
         Invariant.EFFECT_HAS_ATTEMPT: "an effect belongs to an attempt of its job, under that attempt's fence",
         Invariant.EFFECT_IS_SETTLED: "no effect is left open by a job that has succeeded",
+        Invariant.EFFECT_HAPPENS_ONCE: "no effect was found within a day to have happened twice",
         Invariant.DUE_IS_RELEASED: "no job waits past its time without a reason: a full queue, a client at its cap, "
         "no worker",
         Invariant.QUEUED_HAS_COPY: "no released job is without a copy for longer than the sweep takes",

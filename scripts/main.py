@@ -32,6 +32,7 @@ COMMANDS: Final[dict[str, str]] = {
     "migrate": "bring the schema to head",
     "config": "the settings in force, secrets masked",
     "worker": "run jobs",
+    "metrics": "serve or print the metrics page",
     "dispatch": "dispatch one job by hand",
     "tick": "have the current dispatch window dispatched",
     "serve": "answer health probes, and take ticks over HTTP",

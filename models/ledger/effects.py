@@ -127,6 +127,19 @@ def settle(key: str, intent: int, state: EffectState, result: str | None) -> Eff
     return EffectState(rows[0][0]) if rows else None
 
 
+def note_overtaken(key: str, intent: int) -> bool:
+    """A call succeeded whose intent a newer one has replaced: on record unless the other side knows repeats by key.
+
+    Whether it was noted.
+    """
+    rows = query(
+        "UPDATE side_effect SET overtaken_at = clock_timestamp()"
+        " WHERE effect_key = %s AND intents > %s AND idempotent_until IS NULL RETURNING effect_key",
+        (key, intent),
+    )
+    return bool(rows)
+
+
 def _hold(seen: Effect) -> int | None:
     """UNKNOWN under the intent that may have happened, so that its confirmation is still taken."""
     rows = query(

@@ -19,6 +19,9 @@ from typing import Final, TypeVar
 
 from prometheus_client.parser import text_string_to_metric_families
 
+from middleware.bounded_readings import BoundedReading
+from middleware.gauge_readings import GaugeReadings
+
 ROOT: Final = Path(__file__).parents[2]
 #: Seconds to wait for a process to get somewhere; the machine may be busy.
 DEADLINE_S: Final = 30.0
@@ -116,6 +119,16 @@ class Host:
             for sample in family.samples:
                 found[sample.name] = found.get(sample.name, 0) + sample.value
         return found
+
+
+def reading_that_hangs() -> Callable[[], GaugeReadings]:
+    """Gauges of a server that takes a connection and never answers; the page must come all the same."""
+    hangs = BoundedReading("test", threading.Event().wait)
+
+    def read() -> GaugeReadings:
+        return GaugeReadings(ledger_readable=hangs.answer(hangs.ask(), time.monotonic() + 0.2) is not None)
+
+    return read
 
 
 def end(process: subprocess.Popen[str]) -> None:

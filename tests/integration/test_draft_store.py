@@ -63,6 +63,20 @@ def test_a_sent_mail_is_recorded_whatever_the_draft_said_and_once(status: str) -
     assert query(sql) == [("<sent-1@acme.example>", rows.draft_id, mail(1).internet_message_id)]
 
 
+def test_lateness_is_told_once_from_the_arrival_and_the_longest_delay() -> None:
+    rows = begin()
+    sent = sent_mail()
+    query(
+        "UPDATE lead_message SET created_at = %s - interval '1000 s' WHERE id = %s",
+        (sent.sent_at, rows.lead_message_id),
+    )
+    query("UPDATE campaign SET delay_min_s = 60, delay_max_s = 600")
+
+    told = [record_sent(rows.outgoing(), sent) for _ in range(2)]
+
+    assert told == [pytest.approx(400), None]
+
+
 def test_a_reply_names_the_mail_that_it_answers_last() -> None:
     rows = begin()
     query("UPDATE lead_message SET reference_ids = '<a@x> <b@x>' WHERE id = %s", (rows.lead_message_id,))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -55,7 +56,8 @@ def test_counts_go_on_where_a_restart_left_them(host: Host, tmp_path: Path) -> N
     assert first["callboard_jobs_dispatched_total"] == 3
     assert first["callboard_recovery_seconds_sum"] == 36
     assert second == first
-    assert len(list(tmp_path.glob("metrics/v1/*.db"))) == 2
+    assert len(list(tmp_path.glob("metrics/v1/*_archive-*.db"))) == 2
+    assert len(list(tmp_path.glob("metrics/v1/*.db"))) == 4, "and those of the endpoint itself"
 
 
 def test_counts_of_children_of_a_fork_are_their_own(host: Host) -> None:
@@ -197,6 +199,46 @@ def test_port_nought_serves_nowhere(host: Host) -> None:
     serving.communicate(timeout=DEADLINE_S)
 
     assert serving.returncode == 0
+
+
+def test_endpoint_that_was_killed_is_put_up_again(host: Host) -> None:
+    host.counting("metrics.job_dispatched('act', 'api')")
+    serving = host.serving()
+    until(host.page)
+    (child,) = children(serving.pid)
+
+    os.kill(child, signal.SIGKILL)
+    ended = log_line(serving, "metrics_endpoint_ended")
+
+    assert ended["status"] == -signal.SIGKILL
+    assert host.numbers()["callboard_jobs_dispatched_total"] == 1
+    assert children(serving.pid) != [child]
+
+
+def children(pid: int) -> list[int]:
+    return [int(one) for one in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
+
+def test_series_that_alerts_ask_for_are_there_before_anything_happened(host: Host) -> None:
+    host.serving()
+
+    numbers = host.numbers()
+
+    assert numbers["callboard_workers_lost_total"] == 0
+    assert numbers["callboard_dispatch_windows_total"] == 0
+    assert numbers["callboard_recovery_seconds_count"] == 0
+    assert numbers["callboard_reply_lateness_seconds_count"] == 0
+
+
+def test_server_that_hangs_leaves_a_page_in_time(host: Host) -> None:
+    read = "__import__('tests.integration.metrics_host', fromlist=['x']).reading_that_hangs()"
+    host.counting("metrics.job_dispatched('act', 'api')")
+    host.serving(read=read)
+
+    pages = [host.numbers() for _ in range(3)]
+
+    assert [page["callboard_ledger_readable"] for page in pages] == [0, 0, 0]
+    assert pages[-1]["callboard_jobs_dispatched_total"] == 1
 
 
 APPLICATION: Final = """

@@ -39,7 +39,7 @@ def window_row(start: datetime, seconds: int = 60) -> None:
 def test_empty_ledger_has_nothing_to_tell() -> None:
     told = gauges.ledger_gauges(lease_s=30, window_s=60)
 
-    assert told == gauges.LedgerGauges({}, None, {}, 0, None)
+    assert told == gauges.LedgerGauges({}, None, {}, 0, None, {}, 0, 0, 0)
 
 
 def test_age_of_a_queue_is_that_of_its_oldest_due_job_of_any_client() -> None:
@@ -70,7 +70,7 @@ def test_open_letters_are_counted_by_reason_with_the_age_of_the_oldest() -> None
     )
     query("UPDATE dead_letter SET died_at = now() - interval '50 s' WHERE reason = 'exhausted'")
 
-    counts, age_s = gauges.dead_letters_open(), gauges.dead_letter_oldest_age_s()
+    counts, age_s = gauges.letters_open()
 
     assert counts == {"terminal": 2, "exhausted": 1}
     assert age_s == pytest.approx(50, abs=5)
@@ -99,11 +99,43 @@ def test_windows_missed_long_ago_ring_no_more() -> None:
     assert gauges.windows_missing(60) == MOST_MISSING
 
 
-def test_a_look_takes_six_statements_however_many_clients_there_are() -> None:
+def test_a_look_takes_seven_statements_however_many_clients_there_are() -> None:
     for number in range(20):
         due(10, f"q{number % 3}", f"client-{number}")
 
     with counted_statements() as sent:
         gauges.ledger_gauges(lease_s=30, window_s=60)
 
-    assert len(sent) == 6
+    assert len(sent) == 7
+
+
+def test_windows_are_told_by_status_and_those_past_their_time_are_counted() -> None:
+    current = window_at(database_now(), 60).start
+    for back, status in (
+        (1, "ENQUEUED"),
+        (2, "ENQUEUED"),
+        (3, "ENQUEUE_FAILED"),
+        (30, "DISPATCHING"),
+        (40, "ENQUEUED"),
+    ):
+        window_row(current - timedelta(minutes=back))
+        query(
+            "UPDATE background_dispatch_window SET status = %s, error_message = 'away' WHERE window_start = %s",
+            (status, current - timedelta(minutes=back)),
+        )
+
+    recent, without_outcome = gauges.windows_recent(60)
+
+    assert recent == {"ENQUEUED": 2, "ENQUEUE_FAILED": 1}
+    assert without_outcome == 1
+
+
+def test_finished_jobs_are_counted_over_ten_minutes() -> None:
+    holder = registered()
+    finish(holder.id, [death(claimed(holder)), death(claimed(holder))], dedupe_s=DEDUPE_S)
+    query(
+        "UPDATE background_job SET finished_at = now() - interval '11 minutes'"
+        " WHERE id = (SELECT id FROM background_job LIMIT 1)"
+    )
+
+    assert gauges.finished_recently() == 1

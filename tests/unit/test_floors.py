@@ -23,6 +23,7 @@ FLOORS: Final = {
     "console": 5,
     "rehearsal": 5,
     "benchmarks": 6,
+    "deploy": 6,
     "tests": 7,
 }
 

@@ -30,14 +30,19 @@ def written() -> dict[str, tuple[set[str], set[str]]]:
 
 
 def is_event(call: ast.Call) -> bool:
-    """`event(…)` or `logs.event(…)`, with something to say."""
+    """`event(…)` or `logs.event(…)`, with something to say; `events` writes many lines of one."""
     name = call.func.attr if isinstance(call.func, ast.Attribute) else getattr(call.func, "id", None)
-    return name == "event" and bool(call.args)
+    return name in {"event", "events"} and bool(call.args)
+
+
+def is_batch(call: ast.Call) -> bool:
+    """`events(…)`, whose lines are mappings made elsewhere."""
+    return (call.func.attr if isinstance(call.func, ast.Attribute) else getattr(call.func, "id", None)) == "events"
 
 
 def levels_of(call: ast.Call) -> set[str]:
     """The levels a call may have: what its second argument names, nothing where that is a variable."""
-    if len(call.args) < 2:
+    if len(call.args) < 2 or is_batch(call):
         return {"INFO"}
     names = {node.value for node in ast.walk(call.args[1]) if isinstance(node, ast.Constant)}
     return {name for name in names if name in _LEVELS}
@@ -73,9 +78,9 @@ def test_every_level_of_an_event_is_documented() -> None:
 
 
 def test_calls_in_every_form_are_found() -> None:
-    tree = ast.parse('event("a", "ERROR" if x else "INFO", error=e, n=1)\nlogs.event("b")\nevent(name)')
+    tree = ast.parse('event("a", "ERROR" if x else "INFO", error=e, n=1)\nlogs.event("b")\nevent(name)\nevents("c", lines)')
 
     calls = [node for node in ast.walk(tree) if isinstance(node, ast.Call)]
 
-    assert [is_event(call) for call in calls] == [True, True, True]
-    assert [sorted(levels_of(call)) for call in calls] == [["ERROR", "INFO"], ["INFO"], ["INFO"]]
+    assert [is_event(call) for call in calls] == [True, True, True, True]
+    assert [sorted(levels_of(call)) for call in calls] == [["ERROR", "INFO"], ["INFO"], ["INFO"], ["INFO"]]

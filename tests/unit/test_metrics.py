@@ -12,7 +12,7 @@ import pytest
 from dramatiq.broker import MessageProxy
 from dramatiq.brokers.stub import StubBroker
 
-from middleware import log_intercept, metric_series, metrics, metrics_server
+from middleware import log_intercept, metric_series, metrics, metrics_server, multiprocess
 from middleware.admission import Admission
 from middleware.gauge_readings import GAUGES, GaugeReadings, LedgerCollector
 from middleware.metric_series import Series, counter
@@ -48,6 +48,19 @@ CONTRACT: Final = {
     "ledger_batch_size": ("operation",),
     "hook_failures_total": ("hook",),
     "workers_alive": (),
+}
+#: What stands beside that: name to labels.
+ADDED: Final = {
+    "workers_lost_total": (),
+    "relay_failures_total": ("step",),
+    "reply_lateness_seconds": (),
+    "dispatch_windows_recent": ("status",),
+    "dispatch_windows_without_outcome": (),
+    "effects_unknown": (),
+    "effects_duplicated": (),
+    "jobs_finished_rows": (),
+    "ledger_readable": (),
+    "redis_readable": (),
 }
 
 
@@ -90,7 +103,7 @@ def made() -> dict[str, tuple[str, ...]]:
 
 
 def test_metrics_are_those_of_the_contract() -> None:
-    assert made() == CONTRACT
+    assert made() == CONTRACT | ADDED
 
 
 def test_every_metric_is_documented_with_its_labels() -> None:
@@ -102,7 +115,7 @@ def test_every_metric_is_documented_with_its_labels() -> None:
 
     documented = {name: tuple(re.findall(r"`(\w+)`", labels)) for name, labels in rows}
 
-    assert documented == {**CONTRACT, metrics.READABLE: ()}
+    assert documented == {**CONTRACT, **ADDED, metrics.READING_SECONDS: ()}
 
 
 def test_every_gauge_read_at_the_scrape_has_its_reading() -> None:
@@ -216,10 +229,12 @@ def test_value_admitted_with_a_line_end_in_it_stays_one(tmp_path: Path) -> None:
 
 
 def samples(collector: LedgerCollector) -> dict[str, float]:
+    """Values by name and labels; how long it took is another test's."""
     return {
-        sample.name + "".join(sample.labels.values()): sample.value
+        sample.name.removeprefix("callboard_") + "".join(sample.labels.values()): sample.value
         for family in collector.collect()
         for sample in family.samples
+        if not sample.name.endswith(metrics.READING_SECONDS)
     }
 
 
@@ -229,10 +244,11 @@ def test_readings_become_gauges_and_unknown_ones_are_left_out() -> None:
     shown = samples(LedgerCollector(lambda: readings))
 
     assert shown == {
-        "callboard_ledger_readable": 1,
-        "callboard_dead_letters_openpoison": 2,
-        "callboard_queue_depthmail": 0,
-        "callboard_workers_alive": 3,
+        "ledger_readable": 1,
+        "redis_readable": 1,
+        "dead_letters_openpoison": 2,
+        "queue_depthmail": 0,
+        "workers_alive": 3,
     }
 
 
@@ -242,4 +258,41 @@ def test_ledger_that_cannot_be_read_is_said_and_spoils_nothing() -> None:
 
     shown = samples(LedgerCollector(fail))
 
-    assert shown == {"callboard_ledger_readable": 0}
+    assert shown == {"ledger_readable": 0, "redis_readable": 0}
+
+
+def test_how_long_the_readings_took_is_shown() -> None:
+    families = {family.name: family for family in LedgerCollector(GaugeReadings).collect()}
+
+    (took,) = families[f"callboard_{metrics.READING_SECONDS}"].samples
+
+    assert 0 <= took.value < 60
+
+
+@pytest.mark.parametrize(
+    "hostile",
+    ["a\nb", "a\rb", "a\x00b", "a\x1b[2Jb", "a\u2028b", "a\u202eb", "a\u2066b", "a\x85b", "a\u00a0b"],
+    ids=ascii,
+)
+def test_label_value_is_one_line_read_in_one_direction(hostile: str) -> None:
+    shown = metric_series.label_value(hostile)
+
+    assert shown.isprintable()
+    assert len(shown.splitlines()) == 1
+    assert shown[0] == "a"
+    assert shown[-1] == "b"
+
+
+def test_value_once_the_list_is_full_costs_no_look_at_the_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    series = counter("seen", "A test's.", metric_series.Label("client", 2))
+    asked = labels_of(series, monkeypatch)
+    monkeypatch.setattr(multiprocess, "ensure_folder", lambda: tmp_path)
+    for client in ("a", "b"):
+        series[(client,)].inc()
+    monkeypatch.setattr(multiprocess, "ensure_folder", lambda: pytest.fail("the disk was asked"))
+
+    for number in range(10_000):
+        series[(f"c{number}",)].inc()
+
+    assert asked == [("a",), ("b",), ("other",)]
+    assert len(series) <= metric_series.MOST_SERIES
