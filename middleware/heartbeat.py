@@ -85,8 +85,11 @@ class Heartbeat(threading.Thread):
     def _compare_books(self) -> None:
         """Give back what the ledger thinks we run and we have not known for two beats; say what has started."""
         process = self._process
+        running = workers.running_under(process.holder.id)
+        # In this order: an answer is in the books before its claim has ended.
+        on_their_way = process.in_hand.claims_on_their_way()
         known = {(held.claim.job_id, held.claim.fence) for held in process.in_hand.all()}
-        unknown = frozenset(workers.running_under(process.holder.id).items()) - known
+        unknown = frozenset((job, fence) for job, fence, claim in running if claim not in on_their_way) - known
         strays = unknown & self._unknown_before
         self._unknown_before = unknown - strays
         if strays:

@@ -68,6 +68,22 @@ class InHand:
         self._unsettled: Counter[str] = Counter()
         self._running: set[Held] = set()
         self._alone: Held | None = None
+        self._claiming: set[UUID] = set()
+
+    def claim_opens(self, claim_id: UUID) -> None:
+        """A claim under that id is on its way: what it takes is ours before it stands in the books."""
+        with self._lock:
+            self._claiming.add(claim_id)
+
+    def claim_ends(self, claim_id: UUID) -> None:
+        """What it took stands in the books, or nobody will ask for it any more."""
+        with self._lock:
+            self._claiming.discard(claim_id)
+
+    def claims_on_their_way(self) -> frozenset[UUID]:
+        """The ids of claims whose answer is still to be entered."""
+        with self._lock:
+            return frozenset(self._claiming)
 
     def add(self, held: Iterable[Held]) -> None:
         """Take claims into the books."""

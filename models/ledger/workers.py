@@ -101,10 +101,12 @@ def poisoned_in_error(job_ids: Sequence[UUID], max_crashes: int) -> list[UUID]:
     return [row[0] for row in rows]
 
 
-def running_under(worker_id: UUID) -> dict[UUID, int]:
-    """Jobs that the ledger thinks this worker is running, with their fences."""
-    rows = query("SELECT id, fence FROM background_job WHERE state = 'running' AND worker_id = %s", (worker_id,))
-    return {row[0]: row[1] for row in rows}
+def running_under(worker_id: UUID) -> list[tuple[UUID, int, UUID]]:
+    """Jobs that the ledger thinks this worker is running: job, fence, and the id of the claim that took it."""
+    rows = query(
+        "SELECT id, fence, claim_id FROM background_job WHERE state = 'running' AND worker_id = %s", (worker_id,)
+    )
+    return [(row[0], row[1], row[2]) for row in rows]
 
 
 def give_back_strays(worker_id: UUID, strays: Sequence[tuple[UUID, int]]) -> None:
