@@ -12,6 +12,7 @@ import time
 from collections import deque
 from collections.abc import Sequence
 from contextvars import ContextVar
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 from uuid import UUID, uuid4
@@ -74,6 +75,8 @@ class WorkerProcess:
         self._registered = threading.Event()
         self._beats_s: deque[float] = deque(maxlen=beats_to_keep(settings.lease_s, settings.heartbeat_s))
         self._mean_s = 0.1
+        #: Each worker's last beat, and the monotonic second at which this process first saw it.
+        self.beats_seen: dict[UUID, tuple[datetime, float]] = {}
 
     def served_queues(self) -> list[str]:
         """The queues this process consumes: those it was told, else all that its broker has declared by now."""

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from uuid import UUID
 
 from models.crash_points import crash_point
@@ -55,9 +56,17 @@ def stop(worker_id: UUID) -> None:
     )
 
 
-def declare_lost(lease_s: float) -> list[LostWorker]:
-    """Mark every worker lost that has been silent for the whole lease, by the database's clock."""
-    return [LostWorker(*row) for row in run("declare_lost", (lease_s,))]
+def beats() -> dict[UUID, datetime]:
+    """The last beat of every worker that has neither stopped nor been lost, as the database's clock stamped it."""
+    rows = query("SELECT id, heartbeat_at FROM worker WHERE lost_at IS NULL AND stopped_at IS NULL")
+    return {row[0]: row[1] for row in rows}
+
+
+def declare_lost(silent: Mapping[UUID, datetime]) -> list[LostWorker]:
+    """Mark these workers lost, unless they have beaten since the beat that was seen of them."""
+    if not silent:
+        return []
+    return [LostWorker(*row) for row in run("declare_lost", (list(silent), list(silent.values())))]
 
 
 def lost_workers_with_jobs() -> list[tuple[UUID, str, float]]:
