@@ -14,11 +14,12 @@ from uuid import UUID
 
 import psycopg2
 
-from middleware import recovery
+from middleware import metrics, recovery
 from middleware.logs import event
 from models.database import close_connection
 from models.ledger import workers
 from models.ledger.finish import mark_started
+from policy.states import RunStatus
 
 if TYPE_CHECKING:
     from middleware.worker_process import WorkerProcess
@@ -94,7 +95,8 @@ class Heartbeat(threading.Thread):
         self._unknown_before = unknown - strays
         if strays:
             event("strays_given_back", "WARNING", jobs=len(strays), worker_id=str(process.holder.id))
-            workers.give_back_strays(process.holder.id, sorted(strays))
+            for actor, queue in workers.give_back_strays(process.holder.id, sorted(strays)):
+                metrics.attempts_closed(actor, queue, RunStatus.CANCELLED.value)
         begun = [
             (held.claim, after_s) for held in process.in_hand.all() if (after_s := held.started_after_s) is not None
         ]

@@ -81,17 +81,28 @@ def _put_aside(message: MessageProxy, copy: Copy, error: BaseException) -> NoRet
     raise SkipMessage("the ledger refused this message")
 
 
-def commit_start(process: WorkerProcess, held: Held) -> None:
-    """Commit that a suspect starts, before it runs: if its worker is lost then, it was the suspect."""
+def commit_start(process: WorkerProcess, held: Held) -> bool:
+    """Commit that a suspect starts, before it runs: if its worker is lost then, it was the suspect.
+
+    False: while the ledger was away this worker was declared lost, or it is to stop. Others have the job, or will.
+    """
     while True:
         try:
             mark_started([(held.claim, held.started_after_s or 0.0)])
-            return
+            break
         except psycopg2.Error as error:
             if not is_infrastructure(error):
                 raise
             event("suspect_waits", "WARNING", job_id=str(held.claim.job_id), error=error)
+            if process.stopping.is_set() or held.worker_id != process.holder.id:
+                return False
             process.in_hand.wait_for_room(_WAIT_S)
+    # The lease may have run out meanwhile: it is asked for again, as at every start.
+    while not process.may_act(held.worker_id):
+        if process.stopping.is_set() or held.worker_id != process.holder.id:
+            return False
+        process.in_hand.wait_for_room(_WAIT_S)
+    return True
 
 
 def _take(process: WorkerProcess, holder: Holder, message: MessageProxy, claimed: Claimed) -> Held:

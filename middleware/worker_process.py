@@ -164,15 +164,18 @@ class WorkerProcess:
         """
         if not taken:
             return
+        moved: set[UUID] = set()
         try:
             for worker_id in {held.worker_id for held in taken}:
-                give_back(worker_id, [held.claim for held in taken if held.worker_id == worker_id])
+                moved |= give_back(worker_id, [held.claim for held in taken if held.worker_id == worker_id])
         except psycopg2.Error as error:
             event("give_back_failed", "WARNING", claims=len(taken), error=error)
             self.in_hand.remove(taken)
             return
         for held in taken:
-            finish_report.given_back(held)
+            # Others were recovered before: whoever did that has counted them.
+            if held.claim.job_id in moved:
+                finish_report.given_back(held)
         self.drop(taken)
 
     def drop(self, taken: Sequence[Held]) -> None:

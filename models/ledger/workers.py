@@ -118,9 +118,13 @@ def running_under(worker_id: UUID) -> list[tuple[UUID, int, UUID]]:
     return [(row[0], row[1], row[2]) for row in rows]
 
 
-def give_back_strays(worker_id: UUID, strays: Sequence[tuple[UUID, int]]) -> None:
-    """Give back claims (job, fence) that stand under this worker although it does not have them in hand."""
-    run("give_back_jobs", (worker_id, [job_id for job_id, _ in strays], [fence for _, fence in strays]))
+def give_back_strays(worker_id: UUID, strays: Sequence[tuple[UUID, int]]) -> list[tuple[str, str]]:
+    """Give back claims (job, fence) that stand under this worker although it does not have them in hand.
+
+    Gives actor and queue of each that moved.
+    """
+    rows = run("give_back_jobs", (worker_id, [job_id for job_id, _ in strays], [fence for _, fence in strays]))
+    return [(row[1], row[2]) for row in rows]
 
 
 def held_by(worker_id: UUID) -> list[tuple[UUID, int, bool, bool]]:

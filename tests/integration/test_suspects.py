@@ -1,0 +1,131 @@
+"""A claim between its start and its actor, and between its actor and its outcome: suspects, and what stands in a slot."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+
+import dramatiq
+import psycopg2
+import pytest
+from dramatiq import MessageProxy
+from dramatiq.brokers.stub import StubBroker
+from dramatiq.middleware import SkipMessage
+
+from middleware import single_claims
+from middleware.claimed_message import held_of
+from middleware.claims import Claims
+from middleware.in_hand import current_held
+from middleware.started_slots import read_started
+from middleware.worker_process import WorkerProcess, current_process
+from models.database import query
+from models.ledger.claim import Claimed
+from models.ledger.workers import recover_jobs
+from tests.broker_cases import acting_process, actor_on, held_by_process
+from tests.ledger_cases import attempts_of, dispatched, lose, state_of
+
+pytestmark = pytest.mark.usefixtures("ledger_database")
+
+
+@pytest.fixture(autouse=True)
+def nothing_in_hand_afterwards() -> Iterator[None]:
+    """Not every test lets the after-hooks run, which end what the before-hook has begun."""
+    yield
+    current_held.set(None)
+    current_process.set(None)
+
+
+@pytest.fixture
+def broker() -> StubBroker:
+    """A broker that is not ours, with one actor."""
+    broker = StubBroker(middleware=[])
+    actor_on(broker)
+    return broker
+
+
+@pytest.fixture
+def process(broker: StubBroker) -> WorkerProcess:
+    """A worker process of that broker that may act."""
+    return acting_process(broker)
+
+
+def sent() -> MessageProxy:
+    """A plain send as a worker thread meets it."""
+    return MessageProxy(dramatiq.Message("default", "actor", (), {}, {}))
+
+
+def suspect_that_meets_an_outage(
+    process: WorkerProcess, monkeypatch: pytest.MonkeyPatch, meanwhile: Callable[[], object]
+) -> MessageProxy:
+    """A suspect about to start; its start cannot be committed at first, and `meanwhile` something happens."""
+    job = dispatched()
+    query("UPDATE background_job SET suspect = true")
+    message = sent()
+    message.held = held_by_process(process, job)  # type: ignore[attr-defined]
+    mark_started, first = single_claims.mark_started, [True]
+
+    def marked(begun: Sequence[tuple[Claimed, float]]) -> None:
+        if first.pop() if first else False:
+            meanwhile()
+            raise psycopg2.OperationalError("server closed the connection unexpectedly")
+        mark_started(begun)
+
+    monkeypatch.setattr(single_claims, "mark_started", marked)
+    return message
+
+
+def test_suspect_whose_worker_was_lost_before_its_start_was_committed_does_not_run(
+    broker: StubBroker, process: WorkerProcess, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def lost() -> None:
+        lose(process.holder)
+        recover_jobs(process.holder.id, crashed=[], suspects=[], max_crashes=3)
+        process.renew()
+        process.beaten(time.monotonic())
+
+    message = suspect_that_meets_an_outage(process, monkeypatch, lost)
+
+    with pytest.raises(SkipMessage):
+        Claims().before_process_message(broker, message)
+    Claims().after_skip_message(broker, message)
+
+    held = held_of(message)
+    assert held is not None
+    assert state_of(held.claim.job_id) == "pending"
+    assert attempts_of(held.claim.job_id) == ["LOST"]
+    assert process.in_hand.all() == []
+
+
+def test_suspect_whose_worker_stops_before_its_start_was_committed_goes_back(
+    broker: StubBroker, process: WorkerProcess, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    message = suspect_that_meets_an_outage(process, monkeypatch, process.stopping.set)
+
+    with pytest.raises(SkipMessage):
+        Claims().before_process_message(broker, message)
+    Claims().after_skip_message(broker, message)
+
+    held = held_of(message)
+    assert held is not None
+    assert state_of(held.claim.job_id) == "pending"
+    assert attempts_of(held.claim.job_id) == ["CANCELLED"]
+
+
+def test_job_whose_result_crashes_the_process_while_it_is_written_out_is_still_in_its_slot(
+    broker: StubBroker, process: WorkerProcess
+) -> None:
+    message = sent()
+    Claims().before_process_message(broker, message)
+    held = held_of(message)
+    assert held is not None
+    in_the_slot: list[object] = []
+
+    class Deadly:
+        def __repr__(self) -> str:
+            in_the_slot.append(read_started(process.slots_folder, process.holder.id))
+            return "deadly"
+
+    Claims().after_process_message(broker, message, result=Deadly())
+
+    assert in_the_slot == [{held.claim.job_id: held.claim.fence}]
+    assert read_started(process.slots_folder, process.holder.id) == {}
