@@ -117,7 +117,8 @@ class InHand:
         """The actor has returned (or never ran): what follows is the finish."""
         with self._room:
             self._running.discard(held)
-            held.phase = Phase.FINISHING
+            if held.phase is not Phase.GONE:
+                held.phase = Phase.FINISHING
             self._leave_alone(held)
 
     def take_waiting(self, wanted: Callable[[Held], bool] = lambda held: True) -> list[Held]:

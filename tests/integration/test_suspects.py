@@ -1,4 +1,4 @@
-"""A claim between its start and its actor, and between its actor and its outcome: suspects, and what stands in a slot."""
+"""A claim between start and actor, and between actor and outcome: suspects, slots, and interrupts that land there."""
 
 from __future__ import annotations
 
@@ -10,18 +10,19 @@ import psycopg2
 import pytest
 from dramatiq import MessageProxy
 from dramatiq.brokers.stub import StubBroker
-from dramatiq.middleware import SkipMessage
+from dramatiq.middleware import SkipMessage, TimeLimitExceeded
 
 from middleware import single_claims
 from middleware.claimed_message import held_of
 from middleware.claims import Claims
-from middleware.in_hand import current_held
+from middleware.finish_writer import FinishWriter
+from middleware.in_hand import Held, current_held
 from middleware.started_slots import read_started
 from middleware.worker_process import WorkerProcess, current_process
 from models.database import query
 from models.ledger.claim import Claimed
 from models.ledger.workers import recover_jobs
-from tests.broker_cases import acting_process, actor_on, held_by_process
+from tests.broker_cases import acting_process, actor_on, broker_on, held_by_process
 from tests.ledger_cases import attempts_of, dispatched, lose, state_of
 
 pytestmark = pytest.mark.usefixtures("ledger_database")
@@ -129,3 +130,34 @@ def test_job_whose_result_crashes_the_process_while_it_is_written_out_is_still_i
 
     assert in_the_slot == [{held.claim.job_id: held.claim.fence}]
     assert read_started(process.slots_folder, process.holder.id) == {}
+
+
+def test_interrupt_that_lands_while_an_outcome_is_handed_over_leaves_no_claim_that_nobody_finishes(
+    redis_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    broker = broker_on(redis_url)
+    actor_on(broker)
+    process = acting_process(broker)
+    process.writer = FinishWriter(process)
+    message = sent()
+    Claims().before_process_message(broker, message)
+    held, finishing, lands = held_of(message), process.in_hand.finishing, [True]
+    assert held is not None
+
+    def interrupted(one: Held) -> None:
+        finishing(one)
+        if lands.pop() if lands else False:
+            raise TimeLimitExceeded
+
+    monkeypatch.setattr(process.in_hand, "finishing", interrupted)
+    with pytest.raises(TimeLimitExceeded):
+        Claims().after_process_message(broker, message, result="done")
+    # Dramatiq calls the hooks again, with what was raised.
+    Claims().after_process_message(broker, message, exception=TimeLimitExceeded())
+
+    process.writer.start()
+    process.writer.end(10)
+
+    assert state_of(held.claim.job_id) == "succeeded"
+    assert attempts_of(held.claim.job_id) == ["SUCCEEDED"]
+    assert process.in_hand.all() == []
