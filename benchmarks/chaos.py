@@ -11,6 +11,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from benchmarks.chaos_counts import Counted, counted
 from benchmarks.chaos_plan import plan
 from benchmarks.chaos_play import dies, kind_of
 from benchmarks.chaos_stage import Stage, stage
@@ -50,11 +51,16 @@ class Chaos:
     attempts: dict[str, int] = field(default_factory=dict)
     rest_s: float = 0.0
     breaches: list[str] = field(default_factory=list)
+    counters: Counted | None = None
 
     @property
     def clean(self) -> bool:
-        """Whether nothing was lost, nothing happened twice, nobody died who should not, and every invariant holds."""
-        return not (self.lost or self.doubled or self.dead_unplanned or self.breaches)
+        """Whether nothing was lost, nothing happened twice, nobody died who should not, and every invariant holds.
+
+        And no counter says more than the rows, or less by more than died in the hands of killed processes.
+        """
+        uncounted = self.counters is not None and not self.counters.holds
+        return not (self.lost or self.doubled or self.dead_unplanned or self.breaches or uncounted)
 
 
 def run(*, minutes: float, seed: int, say: Callable[[str], None]) -> Chaos:
@@ -89,7 +95,12 @@ def text(found: Chaos) -> str:
         f"{name.replace('_', ' ')} {getattr(found, name)}"
         for name in ("dispatched", "done", "dead", "held", "dead_unplanned", "lost", "doubled")
     )
+    counters = found.counters
+    short = "" if counters is None else ", ".join(f"{name} {count}" for name, count in counters.short.items())
+    over = 0 if counters is None else sum(counters.over.values())
+    lost = 0 if counters is None else counters.in_hand
     lines = [f"seed {found.seed}, {found.minutes:g} min: {faults}", counts, f"at rest after {found.rest_s:.1f} s"]
+    lines.append(f"rows that no counter knows: {short}; lost processes had {lost} in hand; counted twice: {over}")
     return "\n".join([*lines, *(found.breaches or ["every invariant holds"])])
 
 
@@ -137,6 +148,7 @@ def _count(played: Stage, found: Chaos) -> None:
     statuses = played.room.rows("SELECT status, count(*) FROM background_function_run GROUP BY 1 ORDER BY 1")
     found.attempts = {status: int(times) for status, times in statuses}
     found.breaches = _breaches(played)
+    found.counters = counted(played.room)
 
 
 def judge(found: Chaos, number: int, state: str | None, reason: str | None, done: int) -> None:
