@@ -22,7 +22,7 @@ from rehearsal.troupe import Troupe, until
 
 #: A loss is to be recovered within so many seconds of the last beat in every case, and in the median (issue 5).
 LONGEST_S, MEDIAN_S = 45.0, 35.0
-#: Threads of a victim, each with a job that waits for the kill: two that ran together are suspects, and none is counted.
+#: Threads of a victim, each with a job that waits for the kill: of two that ran together none is counted.
 _THREADS = 2
 #: Kills of a group are spread over one beat, so that they meet every phase of it.
 _SPREAD_S = 5.0
@@ -92,8 +92,7 @@ def report(found: Kills) -> Report:
         ),
     ]
     notes = [
-        f"recovery: from a killed worker's last beat until its last job was pending; at most {LONGEST_S:g} s,"
-        f" median {MEDIAN_S:g} s",
+        f"recovery: from the last beat until the last job was pending; at most {LONGEST_S:g} s, median {MEDIAN_S:g} s",
         f"callboard_recovery_seconds observed {count:g} losses, {total_s / count if count else 0.0:.2f} s in the mean",
     ]
     return Report("recovery", 1, results, notes=notes)
