@@ -23,7 +23,7 @@ _COMMANDS, _THREADS = 2, 4
 
 @dataclass(slots=True)
 class Caught:
-    """`crashes`: how often the poison ran. `innocent`: others that are dead. `seconds`: until all had come to an end."""
+    """`crashes`: how often the poison ran. `innocent`: others that are dead. `seconds`: until all had ended."""
 
     good: int
     crashes: int = 0
