@@ -167,7 +167,10 @@ class FinishWriter(threading.Thread):
                 if self._owed:
                     broker.settle([one for _, one in self._owed], pipeline)
                 write_statuses(pipeline, finish_report.last_statuses(batch), self._process.settings.status_ttl_s)
-                pipeline.execute()
+                answers = pipeline.execute(raise_on_error=False)
+            if self._owed and isinstance(answers[0], redis.RedisError):
+                # Only the acks matter: a status document that a full Redis refuses holds nothing up.
+                raise answers[0]
             crash_point("ack.after")
         except redis.RedisError as error:
             # The finishes have committed; a copy that stays is refused as a duplicate when it comes back.

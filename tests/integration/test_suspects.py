@@ -21,6 +21,7 @@ from middleware.started_slots import read_started
 from middleware.worker_process import WorkerProcess, current_process
 from models.database import query
 from models.ledger.claim import Claimed
+from models.ledger.finish import mark_started
 from models.ledger.workers import recover_jobs
 from tests.broker_cases import acting_process, actor_on, broker_on, held_by_process
 from tests.ledger_cases import attempts_of, dispatched, lose, state_of
@@ -63,7 +64,7 @@ def suspect_that_meets_an_outage(
     query("UPDATE background_job SET suspect = true")
     message = sent()
     message.held = held_by_process(process, job)  # type: ignore[attr-defined]
-    mark_started, first = single_claims.mark_started, [True]
+    first = [True]
 
     def marked(begun: Sequence[tuple[Claimed, float]]) -> None:
         if first.pop() if first else False:
