@@ -171,6 +171,13 @@ class InHand:
         with self._room:
             self._room.wait(timeout_s)
 
+    def answers(self, timeout_s: float) -> bool:
+        """Whether the books can be had within so long: nobody holds them for more than a moment."""
+        if not self._lock.acquire(timeout=timeout_s):
+            return False
+        self._lock.release()
+        return True
+
     def wake(self) -> None:
         """Let everybody who waits look again."""
         with self._room:

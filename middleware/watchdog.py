@@ -1,4 +1,4 @@
-"""Ends a worker process that has lost one of its threads: a supervisor starts a whole one (DRAMATIQ.md §8.2, #445).
+"""Ends a worker process that has lost a thread, or its books: a supervisor starts a whole one (DRAMATIQ.md §8.2, #445).
 
 Dramatiq never restarts a thread, and a process that lacks one keeps beating, fetching and claiming. It must not know
 what the threads do.
@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 _LOOK_S = 1.0
 #: Seconds that the process has for ending in good order, before it is ended; jobs that still run then are recovered.
 EXIT_WITHIN_S = 60.0
+#: Looks in a row, each of which waits as long as it lasts, for which nobody can have the books of what is in hand: an
+#: interrupt that landed in their lock has shut them for good, and with them the heartbeat and every start.
+_SHUT_LOOKS = 30
 
 
 class Watchdog(threading.Thread):
@@ -36,6 +39,7 @@ class Watchdog(threading.Thread):
         self._look_s = look_s
         self._exit_within_s = exit_within_s
         self._ending = threading.Event()
+        self._shut = 0
 
     def end(self) -> None:
         """The worker has stopped: threads may end."""
@@ -44,7 +48,7 @@ class Watchdog(threading.Thread):
     def run(self) -> None:
         """Look until something is missing; then ask for a graceful stop, and do without one at the deadline."""
         while not self._ending.wait(self._look_s):
-            dead = self.dead()
+            dead = self.dead() + self.shut()
             if dead and not self._process.stopping.is_set():
                 self._end_process(dead)
                 return
@@ -55,6 +59,11 @@ class Watchdog(threading.Thread):
         ours = [process.writer, process.heartbeat, process.relay]
         threads = [*self._worker.workers, *self._worker.consumers.values(), *(one for one in ours if one is not None)]
         return [_name(thread) for thread in threads if thread.ident is not None and not thread.is_alive()]
+
+    def shut(self) -> list[str]:
+        """Whether the books have been shut for so many looks; a process that is stopped takes none."""
+        self._shut = 0 if self._process.in_hand.answers(self._look_s) else self._shut + 1
+        return ["the books of what is in hand"] if self._shut >= _SHUT_LOOKS else []
 
     def _end_process(self, dead: list[str]) -> None:
         self._process.thread_died = True
