@@ -131,6 +131,17 @@ class InHand:
                 one.phase = Phase.GONE
             return taken
 
+    def take(self, held: Held) -> bool:
+        """Take this one claim out, unless it has started or gone: its thread gives it up.
+
+        It need not stand in the books any more: a later claim on the same job may have taken its place there.
+        """
+        with self._room:
+            if held.phase is not Phase.WAITING:
+                return False
+            held.phase = Phase.GONE
+            return True
+
     def remove(self, held: Iterable[Held]) -> None:
         """Strike claims off; whoever waits for room is woken."""
         with self._room:

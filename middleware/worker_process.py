@@ -154,8 +154,8 @@ class WorkerProcess:
 
     def withdraw(self, held: Held) -> None:
         """A thread waits with this claim while the worker stops or was lost: it goes back, unless it has started."""
-        held.taken_up = False
-        self.give_back(self.in_hand.take_waiting(lambda one: one is held))
+        if self.in_hand.take(held):
+            self.give_back([held])
 
     def give_back(self, taken: Sequence[Held]) -> None:
         """Give claims back that were taken out unstarted: the ledger first, then their copies are acked.

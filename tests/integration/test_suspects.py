@@ -22,7 +22,7 @@ from middleware.worker_process import WorkerProcess, current_process
 from models.database import query
 from models.ledger.claim import Claimed
 from models.ledger.finish import mark_started
-from models.ledger.workers import recover_jobs
+from models.ledger.workers import recover_jobs, register
 from tests.broker_cases import acting_process, actor_on, broker_on, held_by_process
 from tests.ledger_cases import attempts_of, dispatched, lose, state_of
 
@@ -111,6 +111,29 @@ def test_suspect_whose_worker_stops_before_its_start_was_committed_goes_back(
     assert held is not None
     assert state_of(held.claim.job_id) == "pending"
     assert attempts_of(held.claim.job_id) == ["CANCELLED"]
+
+
+def test_claim_of_a_lost_identity_goes_back_though_a_later_claim_on_its_job_has_its_place(
+    broker: StubBroker, process: WorkerProcess
+) -> None:
+    job = dispatched()
+    query("UPDATE background_job SET suspect = true")
+    message = sent()
+    message.held = held = held_by_process(process, job)  # type: ignore[attr-defined]
+    held.taken_up = True  # a thread waits with it for its turn alone
+    lose(process.holder)
+    recover_jobs(process.holder.id, crashed=[], suspects=[], max_crashes=3)
+    process.renew()
+    register(process.holder, ["default"], 4)
+    process.beaten(time.monotonic())
+    query("UPDATE background_job SET state = 'queued', release = 2, released_at = now()")
+    later = held_by_process(process, job, 2)
+
+    with pytest.raises(SkipMessage):
+        Claims().before_process_message(broker, message)
+
+    assert process.in_hand.all() == [later]
+    assert state_of(job.id) == "running"
 
 
 def test_job_whose_result_crashes_the_process_while_it_is_written_out_is_still_in_its_slot(
