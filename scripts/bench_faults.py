@@ -16,6 +16,7 @@ def add_kinds(kinds: Subparsers) -> None:
     chaos = _kind(kinds, "chaos", "load, and faults by seed; then the invariants, and what was lost", _chaos)
     chaos.add_argument("--minutes", type=_minutes, default=1.0, metavar="M", help="how long things break (default 1)")
     chaos.add_argument("--seed", type=int, default=1, metavar="S", help="which faults come when (default 1)")
+    chaos.add_argument("--rate", type=_count, default=25, metavar="N", help="jobs dispatched a second (default 25)")
     faults = _kind(kinds, "faults", "each fault on stock Dramatiq and on Callboard: lost, doubled, stuck", _faults)
     faults.add_argument("--only", nargs="+", metavar="NAME", help="these faults alone (an unknown name lists them)")
     faults.add_argument(
@@ -45,7 +46,7 @@ def _kind(kinds: Subparsers, name: str, summary: str, run: Callable[[argparse.Na
 def _chaos(arguments: argparse.Namespace) -> int:
     from benchmarks import chaos
 
-    found = chaos.run(minutes=arguments.minutes, seed=arguments.seed, say=_say)
+    found = chaos.run(minutes=arguments.minutes, seed=arguments.seed, rate=float(arguments.rate), say=_say)
     print(json.dumps(chaos.report(found), indent=2) if arguments.json else chaos.text(found))
     return ExitCode.DONE if found.clean else ExitCode.ERROR
 
