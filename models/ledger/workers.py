@@ -70,10 +70,14 @@ def declare_lost(silent: Mapping[UUID, datetime]) -> list[LostWorker]:
 
 
 def lost_workers_with_jobs() -> list[tuple[UUID, str, float]]:
-    """Lost workers that still hold jobs: id, host, seconds since the loss was declared."""
+    """Lost workers that still hold jobs: id, host, seconds since the loss was declared.
+
+    And stopped ones: a claim whose connection broke may commit after its worker has ended with nothing in hand.
+    """
     rows = query(
-        "SELECT worker.id, worker.host, extract(epoch FROM clock_timestamp() - worker.lost_at)::float8 FROM worker"
-        " WHERE worker.lost_at IS NOT NULL AND EXISTS"
+        "SELECT worker.id, worker.host,"
+        " extract(epoch FROM clock_timestamp() - coalesce(worker.lost_at, worker.stopped_at))::float8 FROM worker"
+        " WHERE (worker.lost_at IS NOT NULL OR worker.stopped_at IS NOT NULL) AND EXISTS"
         " (SELECT FROM background_job AS job WHERE job.state = 'running' AND job.worker_id = worker.id)"
     )
     return [(row[0], row[1], row[2]) for row in rows]

@@ -73,6 +73,18 @@ def test_stopped_worker_is_not_lost(process: WorkerProcess) -> None:
     assert query("SELECT lost_at FROM worker WHERE id = %s", (holder.id,)) == [(None,)]
 
 
+def test_claim_that_commits_after_its_worker_has_stopped_is_recovered(process: WorkerProcess) -> None:
+    holder, job = registered(process.holder.host), dispatched()
+    claimed(holder, job)
+    workers.stop(holder.id)
+
+    recovery.recover(process)
+
+    assert state_of(job.id) == "pending"
+    assert attempts_of(job.id) == ["LOST"]
+    assert query("SELECT lost_at FROM worker WHERE id = %s", (holder.id,)) == [(None,)]
+
+
 @pytest.mark.parametrize("gap_beats", [pytest.param(3, id="a gap"), pytest.param(None, id="too young")])
 def test_relay_that_has_itself_beaten_with_a_gap_declares_nobody_lost(
     process: WorkerProcess, gap_beats: int | None
