@@ -94,7 +94,7 @@ def dispatch(
     Inside `atomic()` it commits or rolls back with the caller. Raises DispatchContended (retriable) when somebody's
     open transaction keeps the key busy, ValueError for a bad key or a naive `run_at`, TypeError for arguments that
     cannot be encoded, psycopg2.Error when the ledger is away: then nothing was dispatched, unless it was the reply that
-    got lost. Repeat it under the same `dispatch_key`, and nothing can double.
+    got lost and the ledger could not be asked again. Repeat it under the same `dispatch_key`, and nothing can double.
     """
     job = Job(actor, args, kwargs, dispatch_key, client_id, run_at, delay_ms, correlation_id, source)
     return dispatch_many([job])[0]

@@ -6,11 +6,11 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from benchmarks.chaos_counts import Counted, counted
 from benchmarks.chaos_plan import plan
 from benchmarks.chaos_play import dies, kind_of
 from benchmarks.chaos_stage import Stage, stage
@@ -20,14 +20,15 @@ from middleware.redis_broker import LedgerRedisBroker, redis_client
 from models import database as db
 from models.readings.invariants import Extent
 from policy.settings import read
-from rehearsal.troupe import NotInTime, until
+from rehearsal.troupe import until
 
 #: Leases of a few seconds: a run of a minute meets many losses.
 SETTINGS = {"CALLBOARD_HEARTBEAT_SECONDS": "0.5", "CALLBOARD_LEASE_SECONDS": "3", "CALLBOARD_RELAY_SECONDS": "0.2"}
 LEASE_S = 3.0
 #: Jobs dispatched a second.
 RATE = 25.0
-#: Seconds that everything has for coming to rest once nothing breaks any more.
+#: Seconds in which something must have come to an end once nothing breaks any more, until all has: what a busy machine
+#: has left over is work, not a loss; what does not move is lost.
 REST_WITHIN_S = 120.0
 
 
@@ -50,20 +51,25 @@ class Chaos:
     attempts: dict[str, int] = field(default_factory=dict)
     rest_s: float = 0.0
     breaches: list[str] = field(default_factory=list)
+    counters: Counted | None = None
 
     @property
     def clean(self) -> bool:
-        """Whether nothing was lost, nothing happened twice, nobody died who should not, and every invariant holds."""
-        return not (self.lost or self.doubled or self.dead_unplanned or self.breaches)
+        """Whether nothing was lost, nothing happened twice, nobody died who should not, and every invariant holds.
+
+        And no counter says more than the rows, or less by more than died in the hands of killed processes.
+        """
+        uncounted = self.counters is not None and not self.counters.holds
+        return not (self.lost or self.doubled or self.dead_unplanned or self.breaches or uncounted)
 
 
-def run(*, minutes: float, seed: int, say: Callable[[str], None]) -> Chaos:
+def run(*, minutes: float, seed: int, say: Callable[[str], None], rate: float = RATE) -> Chaos:
     """Play it. Raises ServersError where servers cannot be started."""
     found = Chaos(seed, minutes)
     with stage(SETTINGS) as played:
         played.begin()
         until(lambda: played.room.value("SELECT count(*) FROM worker"), "the first worker")
-        caller = _caller(played)
+        caller = _caller(played, rate)
         _break(played, minutes * 60, seed, say)
         (played.room.folder / "stop").touch()
         caller.wait(60)
@@ -89,14 +95,19 @@ def text(found: Chaos) -> str:
         f"{name.replace('_', ' ')} {getattr(found, name)}"
         for name in ("dispatched", "done", "dead", "held", "dead_unplanned", "lost", "doubled")
     )
+    counters = found.counters
+    short = "" if counters is None else ", ".join(f"{name} {count}" for name, count in counters.short.items())
+    over = 0 if counters is None else sum(counters.over.values())
+    lost = 0 if counters is None else counters.in_hand
     lines = [f"seed {found.seed}, {found.minutes:g} min: {faults}", counts, f"at rest after {found.rest_s:.1f} s"]
+    lines.append(f"rows that no counter knows: {short}; lost processes had {lost} in hand; counted twice: {over}")
     return "\n".join([*lines, *(found.breaches or ["every invariant holds"])])
 
 
-def _caller(played: Stage) -> subprocess.Popen[bytes]:
+def _caller(played: Stage, rate: float) -> subprocess.Popen[bytes]:
     with (played.room.folder / "caller.log").open("wb") as log:
         return subprocess.Popen(
-            [sys.executable, "-m", "benchmarks.chaos_caller", str(RATE), str(played.room.folder)],
+            [sys.executable, "-m", "benchmarks.chaos_caller", str(rate), str(played.room.folder)],
             cwd=played.room.folder,
             env=dict(played.room.environ),
             stdout=log,
@@ -114,11 +125,14 @@ def _break(played: Stage, seconds: float, seed: int, say: Callable[[str], None])
 
 
 def _rest(played: Stage) -> float:
-    """Seconds until no job was to be done any more; past the limit what is left over is lost."""
-    began_s = time.monotonic()
+    """Seconds until no job was to be done any more; what is left over when nothing moves any more is lost."""
     live = "SELECT count(*) FROM background_job WHERE state IN ('pending', 'queued', 'running')"
-    with suppress(NotInTime):
-        until(lambda: played.room.value(live) == 0, "rest", REST_WITHIN_S)
+    began_s = moved_s = time.monotonic()
+    least = None
+    while time.monotonic() - moved_s < REST_WITHIN_S and (left := int(played.room.value(live))):
+        if least is None or left < least:
+            least, moved_s = left, time.monotonic()
+        time.sleep(0.2)
     return time.monotonic() - began_s
 
 
@@ -137,6 +151,7 @@ def _count(played: Stage, found: Chaos) -> None:
     statuses = played.room.rows("SELECT status, count(*) FROM background_function_run GROUP BY 1 ORDER BY 1")
     found.attempts = {status: int(times) for status, times in statuses}
     found.breaches = _breaches(played)
+    found.counters = counted(played.room)
 
 
 def judge(found: Chaos, number: int, state: str | None, reason: str | None, done: int) -> None:

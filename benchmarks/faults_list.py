@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from benchmarks import faults_of_servers as servers
+from benchmarks import faults_of_wires as wires
 from benchmarks import faults_of_workers as workers
 from benchmarks.faults_world import World
 
@@ -37,8 +38,15 @@ FAULTS: dict[str, Fault] = {
             servers.redis_restart_with_delayed,
         ),
         Fault("redis_flushall", "FLUSHALL under load", servers.redis_flushall),
-        Fault("lost_reply_to_enqueue", "The reply to an enqueue is lost", servers.lost_reply_to_enqueue),
-        Fault("lost_reply_to_fetch", "The reply to a fetch is lost", servers.lost_reply_to_fetch),
+        Fault("redis_failover", "Redis forgets its last second, no more (a failover)", wires.redis_failover),
+        Fault("lost_reply_to_enqueue", "The reply to an enqueue is lost", wires.lost_reply_to_enqueue),
+        Fault("lost_reply_to_fetch", "The reply to a fetch is lost", wires.lost_reply_to_fetch),
+        Fault(
+            "lost_replies_to_commits",
+            "The replies to the commits of a claim, an intent and a finish are lost",
+            wires.lost_replies_to_commits,
+            ours_only=True,
+        ),
         Fault("undecodable_message", "Bytes that are no message, with four neighbours", servers.undecodable),
         Fault("postgres_restart", "PostgreSQL restarts under load", servers.postgres_restart, ours_only=True),
         Fault(

@@ -1,11 +1,9 @@
-"""Faults of servers, of the wire, and of callers who ask twice. Each brings one about in a world."""
+"""Faults of servers, and of callers who ask twice. Each brings one about in a world."""
 
 from __future__ import annotations
 
-import hashlib
 import threading
 import time
-from importlib.resources import files
 
 import psycopg2
 import redis
@@ -35,23 +33,6 @@ def redis_flushall(world: World) -> None:
     until(lambda: len(world.started()) >= 6, "the middle of the work")
     world.strike()
     _redis(world, "flushall")
-
-
-def lost_reply_to_enqueue(world: World) -> None:
-    (name,) = world.names(1)
-    world.redis_cable.swallow_reply_to(name.encode())
-    world.strike()
-    world.send("work", [name, 0], key=name)
-    world.workers()
-
-
-def lost_reply_to_fetch(world: World) -> None:
-    world.send_many("work", world.names(4), 0)
-    script = (files("middleware") / "lua" / "fetch.lua").read_bytes()
-    part = hashlib.sha1(script).hexdigest().encode() if world.system == OURS else b"fetch"
-    world.redis_cable.swallow_reply_to(part)
-    world.strike()
-    world.workers()
 
 
 def undecodable(world: World) -> None:

@@ -37,6 +37,7 @@ class World:
     servers: embedded.Servers
     room: Room
     redis_cable: Cable
+    database_cable: Cable
     watch_s: float
     expected: list[str] = field(default_factory=list)
     fault_s: float = 0.0
@@ -166,17 +167,27 @@ class World:
 def world(
     system: str, servers: embedded.Servers, folder: Path, watch_s: float, settings: Mapping[str, str]
 ) -> Iterator[World]:
-    """A world for one fault, emptied; its workers reach Redis through a cable."""
+    """A world for one fault, emptied; its workers reach Redis and PostgreSQL through cables."""
     places = Places(servers.database_url, servers.redis_url, servers.smtp_url, servers.mail_dir)
-    with room(places, folder, settings) as here, cable_to(servers.redis_url) as (cable, redis_url):
+    with (
+        room(places, folder, settings) as here,
+        cable_to(servers.redis_url) as (redis_cable, redis_url),
+        cable_to(here.database_url) as (database_cable, database_url),
+    ):
         memory = folder / "world"
         memory.mkdir()
-        environ = {**here.environ, "CALLBOARD_REDIS_URL": redis_url, "FAULTS_FOLDER": str(memory)}
+        environ = {
+            **here.environ,
+            "CALLBOARD_DATABASE_URL": database_url,
+            "CALLBOARD_REDIS_URL": redis_url,
+            "FAULTS_FOLDER": str(memory),
+        }
         made = World(
             system,
             servers,
             Room(here.folder, here.database_url, here.redis_url, here.mail_dir, environ),
-            cable,
+            redis_cable,
+            database_cable,
             watch_s,
         )
         try:

@@ -61,6 +61,8 @@ class Batch:
         self._doubles: list[tuple[str, str]] = []
         self._raw: list[RawLetter] = []
         self._claimed: dict[UUID, Claimed | Refused] = {}
+        #: Under which identity each was claimed: the process may be declared lost and renewed before it hands them on.
+        self._under: dict[UUID, UUID] = {}
 
     @property
     def empty(self) -> bool:
@@ -93,6 +95,7 @@ class Batch:
 
     def claim(self, process: WorkerProcess) -> Answers:
         """Claim everything. Raises infrastructure errors only; then it may be called again."""
+        process.in_hand.claim_opens(self._claim_id)
         began_s = time.monotonic()
         todo = [one.copy for job_id, one in self._fetched.items() if job_id not in self._claimed]
         repeated, self._tried = self._tried, True
@@ -102,14 +105,17 @@ class Batch:
             metrics.ledger_timed("claim", time.monotonic() - began_s, len(todo))
         return self._answers(process)
 
+    def abandon(self, process: WorkerProcess) -> None:
+        """Nobody will ask for the answer any more: what was claimed all the same is the heartbeat's to give back."""
+        process.in_hand.claim_ends(self._claim_id)
+
     def _claim_some(self, process: WorkerProcess, copies: Sequence[Copy], repeated: bool) -> None:
         """One statement for all; if PostgreSQL refuses it, halves, until the copy that it refuses stands alone."""
         if not copies:
             return
+        holder = process.holder
         try:
-            self._claimed |= claim(
-                process.holder, self._claim_id, copies, dedupe_s=process.settings.dedupe_s, repeated=repeated
-            )
+            answers = claim(holder, self._claim_id, copies, dedupe_s=process.settings.dedupe_s, repeated=repeated)
         except psycopg2.Error as error:
             if is_infrastructure(error):
                 raise
@@ -119,6 +125,9 @@ class Batch:
             middle = len(copies) // 2
             self._claim_some(process, copies[:middle], repeated)
             self._claim_some(process, copies[middle:], repeated)
+            return
+        self._claimed |= answers
+        self._under |= dict.fromkeys(answers, holder.id)
 
     def _refuse(self, copy: Copy, error: BaseException) -> None:
         one = self._fetched.pop(copy.job_id)
@@ -150,6 +159,7 @@ class Batch:
             metrics.dead_letter("unknown", raw.reason.value)
             answers.settled.append(Settled(self._queue, raw.redis_id, dead=True))
         process.in_hand.add([message.held for message in taken])
+        process.in_hand.claim_ends(self._claim_id)
         finish_report.opened([message.held for message in taken])
         answers.claimed = not_found.without_unknown_actors(process, taken)
         _count_refused(blocked)
@@ -157,7 +167,7 @@ class Batch:
 
     def _take(self, process: WorkerProcess, one: _Fetched, claimed: Claimed) -> ClaimedMessage | None:
         """The claimed message to hand on; None for a row whose envelope cannot be read, which is finished here."""
-        held = Held(claimed, process.holder.id, one.copy.actor, self._queue, one.redis_id)
+        held = Held(claimed, self._under[claimed.job_id], one.copy.actor, self._queue, one.redis_id)
         try:
             message = one.message if claimed.payload is None else Message.decode(bytes(claimed.payload))
         except DecodeError as error:

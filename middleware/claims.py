@@ -59,12 +59,14 @@ class Claims(Middleware):
         held, process = held_of(message), process_of(broker)
         if held is None or process is None or held.phase is not Phase.STARTED:
             return
-        process.slots.clear()
         judgement = getattr(message, "judgement", None)
         if judgement is None and exception is not None:
             # The hook that judges has failed itself: what was raised is no success.
             judgement = judge_plainly(held, exception)
-        process.finish(held, finish_of(held, judgement, result, collected))
+        done = finish_of(held, judgement, result, collected)
+        # Not before: what a result or an error does while it is written out is the job's doing, too.
+        process.slots.clear()
+        process.finish(held, done)
 
     def after_skip_message(self, broker: Broker, message: MessageProxy) -> None:
         # A claim that went back unstarted is skipped, too; it has ended already.
@@ -97,7 +99,9 @@ def _start(process: WorkerProcess, held: Held) -> None:
         if not started:
             raise SkipMessage("the claim went back before it was started")
         process.slots.write(held.claim.job_id, held.claim.fence)
-        if held.claim.suspect:
-            single_claims.commit_start(process, held)
+        if held.claim.suspect and not single_claims.commit_start(process, held):
+            process.slots.clear()
+            process.give_back([held])
+            raise SkipMessage("the claim went back before its start could be committed")
         crash_point("start.before_actor")
         return

@@ -87,6 +87,8 @@ class LedgerConsumer(Consumer):
         left = [m.options["redis_message_id"] for m in self._ready if not isinstance(m, ClaimedMessage)]
         if self._unclaimed is not None:
             left += self._unclaimed.redis_ids()
+            if self.process is not None:
+                self._unclaimed.abandon(self.process)
         self._ready.clear()
         self._unclaimed = None
         self._requeue(left)

@@ -155,6 +155,8 @@ class _Attempt:
         )
         crash_point("effect.before_intent")
         answer = self._ask(lambda: ledger.intend(intent, seen=found, guard=self.guard))
+        if isinstance(answer, ledger.IntentInDoubt):
+            answer = self._read_back(answer, repeats)
         if isinstance(answer, ledger.IntentOvertaken):
             raise Reschedule("the effect was moved meanwhile", run_at=self._later(_ASK_AGAIN_S))
         if isinstance(answer, ledger.IntentRefused) and repeats:
@@ -170,6 +172,39 @@ class _Attempt:
         metrics.effect_settled(self.kind, EffectState.INTENDED.value)
         return self._make_call(answer.intent, repeats)
 
+    def _read_back(self, doubt: ledger.IntentInDoubt, repeats: bool) -> ledger.IntentTaken | ledger.IntentRefused:
+        """The reply to the intent's commit was lost: nothing has been called, so what has committed can go on."""
+        deadline_s = None
+        while (committed := self._committed(doubt)) is None:
+            if deadline_s is None and self.process.stopping.is_set():
+                deadline_s = time.monotonic() + _CONFIRM_S
+            if deadline_s is not None and time.monotonic() > deadline_s:
+                break
+            time.sleep(_CONFIRM_WAIT_S)
+        event("intent_read_back", "WARNING", effect_key=self.key, kind=self.kind, committed=committed)
+        if not committed:
+            raise Reschedule("the ledger is away", run_at=self._later(_ASK_AGAIN_S))
+        if isinstance(doubt.answer, ledger.IntentTaken):
+            try:
+                self._await_lease()
+            except (StaleClaim, Reschedule):
+                self._not_called(doubt.intent, repeats)
+                raise
+        return doubt.answer
+
+    def _committed(self, doubt: ledger.IntentInDoubt) -> bool | None:
+        try:
+            return ledger.has_committed(doubt)
+        except psycopg2.Error as error:
+            if not is_infrastructure(error):
+                raise
+            return None
+
+    def _not_called(self, intent: int, repeats: bool) -> None:
+        """Nothing was sent under this intent, and we can say so: the next holder may intend it anew."""
+        if not repeats:
+            self._settle(EffectState.FAILED, intent, None)
+
     def _ask(self, statement: Callable[[], _Answer]) -> _Answer:
         """A statement before the call. While the ledger is away the job waits: the outage is no fault of its own."""
         try:
@@ -182,10 +217,11 @@ class _Attempt:
     def _make_call(self, intent: int, repeats: bool) -> Done:
         crash_point("effect.before_call")
         if not self.process.may_act(self.held.worker_id):
-            if not repeats:
-                # Nothing was sent yet, and we can say so: the next holder may intend it anew.
-                self._settle(EffectState.FAILED, intent, None)
-            raise StaleClaim("the lease ran out between the intent and the call")
+            self._not_called(intent, repeats)
+            if self.held.worker_id != self.process.holder.id:
+                raise StaleClaim("the lease ran out between the intent and the call")
+            # A late beat is no loss yet, and no fault of the job's: it spends nothing.
+            raise Reschedule("a beat is overdue between the intent and the call", run_at=self._later(1.0))
         try:
             result = self.call(self.key)
         except BaseException as error:
@@ -222,10 +258,12 @@ class _Attempt:
 
         False: it stands otherwise already. None: given up, because the worker stops or the ledger refuses it.
         """
-        text, before, deadline_s = json_text(result), None, None
+        text, before, deadline_s, asked = json_text(result), None, None, False
         while True:
             try:
                 before = ledger.settle(self.key, intent, state, text)
+                if before is None and asked and ledger.stands(self.key, intent, state):
+                    before = EffectState.INTENDED  # it was we: only the reply was lost
                 break
             except psycopg2.Error as error:
                 if not is_infrastructure(error) and text is not None:
@@ -238,6 +276,7 @@ class _Attempt:
                 if not is_infrastructure(error) or (deadline_s is not None and time.monotonic() > deadline_s):
                     event("effect_unrecorded", "ERROR", effect_key=self.key, state=state.value, error=error)
                     return None
+                asked = True
                 time.sleep(_CONFIRM_WAIT_S)
         if before is None:
             event("effect_moved_meanwhile", "ERROR", effect_key=self.key, state=state.value)

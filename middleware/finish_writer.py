@@ -49,8 +49,10 @@ class FinishWriter(threading.Thread):
 
     def put(self, held: Held, done: Finish) -> None:
         """Hand over one finish; never blocks (the prefetch bounds what can be outstanding)."""
-        self._process.in_hand.finishing(held)
+        # In this order: an interrupt that lands between (a time limit, a shutdown) must not leave a claim that is
+        # finishing and that nobody finishes; the outcome that comes second then is a stale write.
         self._queue.put((held, done))
+        self._process.in_hand.finishing(held)
 
     def end(self, timeout_s: float) -> bool:
         """Write and settle what was handed over, then stop; False if that took longer than `timeout_s`."""

@@ -14,11 +14,12 @@ from uuid import UUID
 
 import psycopg2
 
-from middleware import recovery
+from middleware import metrics, recovery
 from middleware.logs import event
 from models.database import close_connection
 from models.ledger import workers
 from models.ledger.finish import mark_started
+from policy.states import RunStatus
 
 if TYPE_CHECKING:
     from middleware.worker_process import WorkerProcess
@@ -89,13 +90,17 @@ class Heartbeat(threading.Thread):
     def _compare_books(self) -> None:
         """Give back what the ledger thinks we run and we have not known for two beats; say what has started."""
         process = self._process
+        running = workers.running_under(process.holder.id)
+        # In this order: an answer is in the books before its claim has ended.
+        on_their_way = process.in_hand.claims_on_their_way()
         known = {(held.claim.job_id, held.claim.fence) for held in process.in_hand.all()}
-        unknown = frozenset(workers.running_under(process.holder.id).items()) - known
+        unknown = frozenset((job, fence) for job, fence, claim in running if claim not in on_their_way) - known
         strays = unknown & self._unknown_before
         self._unknown_before = unknown - strays
         if strays:
             event("strays_given_back", "WARNING", jobs=len(strays), worker_id=str(process.holder.id))
-            workers.give_back_strays(process.holder.id, sorted(strays))
+            for actor, queue in workers.give_back_strays(process.holder.id, sorted(strays)):
+                metrics.attempts_closed(actor, queue, RunStatus.CANCELLED.value)
         begun = [
             (held.claim, after_s) for held in process.in_hand.all() if (after_s := held.started_after_s) is not None
         ]

@@ -68,6 +68,22 @@ class InHand:
         self._unsettled: Counter[str] = Counter()
         self._running: set[Held] = set()
         self._alone: Held | None = None
+        self._claiming: set[UUID] = set()
+
+    def claim_opens(self, claim_id: UUID) -> None:
+        """A claim under that id is on its way: what it takes is ours before it stands in the books."""
+        with self._lock:
+            self._claiming.add(claim_id)
+
+    def claim_ends(self, claim_id: UUID) -> None:
+        """What it took stands in the books, or nobody will ask for it any more."""
+        with self._lock:
+            self._claiming.discard(claim_id)
+
+    def claims_on_their_way(self) -> frozenset[UUID]:
+        """The ids of claims whose answer is still to be entered."""
+        with self._lock:
+            return frozenset(self._claiming)
 
     def add(self, held: Iterable[Held]) -> None:
         """Take claims into the books."""
@@ -101,7 +117,8 @@ class InHand:
         """The actor has returned (or never ran): what follows is the finish."""
         with self._room:
             self._running.discard(held)
-            held.phase = Phase.FINISHING
+            if held.phase is not Phase.GONE:
+                held.phase = Phase.FINISHING
             self._leave_alone(held)
 
     def take_waiting(self, wanted: Callable[[Held], bool] = lambda held: True) -> list[Held]:
@@ -113,6 +130,17 @@ class InHand:
             for one in taken:
                 one.phase = Phase.GONE
             return taken
+
+    def take(self, held: Held) -> bool:
+        """Take this one claim out, unless it has started or gone: its thread gives it up.
+
+        It need not stand in the books any more: a later claim on the same job may have taken its place there.
+        """
+        with self._room:
+            if held.phase is not Phase.WAITING:
+                return False
+            held.phase = Phase.GONE
+            return True
 
     def remove(self, held: Iterable[Held]) -> None:
         """Strike claims off; whoever waits for room is woken."""
@@ -153,6 +181,13 @@ class InHand:
         """Sleep until something left the books, at most so long."""
         with self._room:
             self._room.wait(timeout_s)
+
+    def answers(self, timeout_s: float) -> bool:
+        """Whether the books can be had within so long: nobody holds them for more than a moment."""
+        if not self._lock.acquire(timeout=timeout_s):
+            return False
+        self._lock.release()
+        return True
 
     def wake(self) -> None:
         """Let everybody who waits look again."""

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from datetime import datetime, timedelta
+
+import psycopg2
 
 from middleware.claimed_message import ClaimedMessage
 from middleware.logs import event
 from middleware.worker_process import WorkerProcess
 from models.ledger.finish import Failure, Finish
+from models.readings.attempts import rescheduled_since
 from policy.states import DeadReason, JobState, RunStatus
 
-#: Seconds between looks, and how many looks make the ten minutes that a deploy may take.
+#: Seconds between looks, and how long a deploy may take.
 _WAIT_S = 30.0
-_LOOKS = 20
+_DEPLOY_WITHIN = timedelta(minutes=10)
+_RULE = "actor-not-found"
 
 
 def without_unknown_actors(process: WorkerProcess, messages: Iterable[ClaimedMessage]) -> list[ClaimedMessage]:
@@ -28,16 +33,16 @@ def without_unknown_actors(process: WorkerProcess, messages: Iterable[ClaimedMes
 
 
 def _finish(message: ClaimedMessage) -> Finish:
-    claim, rule = message.claim, "actor-not-found"
-    if claim.throttles < _LOOKS:
+    claim = message.claim
+    if claim.claimed_at - (_since(message) or claim.claimed_at) < _DEPLOY_WITHIN:
+        # It spends no budget of the job's: those are for what happens when it runs.
         return Finish(
             claim,
             RunStatus.RESCHEDULED.value,
             JobState.PENDING.value,
             wait_s=_WAIT_S,
-            spends_throttle=True,
             verdict="reschedule",
-            rule=rule,
+            rule=_RULE,
         )
     text = f"no worker declared the actor {message.actor_name!r} within ten minutes"
     return Finish(
@@ -45,8 +50,18 @@ def _finish(message: ClaimedMessage) -> Finish:
         RunStatus.FAILED.value,
         JobState.DEAD.value,
         verdict="terminal",
-        rule=rule,
+        rule=_RULE,
         death=DeadReason.ACTOR_NOT_FOUND.value,
-        failure=Failure("ActorNotFound", text, "", rule),
+        failure=Failure("ActorNotFound", text, "", _RULE),
         redis_id=message.held.redis_id,
     )
+
+
+def _since(message: ClaimedMessage) -> datetime | None:
+    """When its actor was first not found, by the attempts; None where it was there before, or nobody can say."""
+    claim = message.claim
+    try:
+        return rescheduled_since(message.actor_name, claim.job_id, claim.attempt, claim.claimed_at, rule=_RULE)
+    except psycopg2.Error as error:
+        event("attempts_unread", "WARNING", job_id=message.message_id, error=error)
+        return None

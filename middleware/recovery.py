@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 from uuid import UUID
@@ -17,6 +19,7 @@ from models.ledger.letters import requeue_letter
 from models.ledger.operators import Operator
 from policy.crashes import Blame, HeldJob, blame
 from policy.errors import InvariantRefused, NotFound
+from policy.leases import beats_seen, silent_for
 from policy.states import DeadReason, JobState, RunStatus
 
 if TYPE_CHECKING:
@@ -33,8 +36,9 @@ def recover(process: WorkerProcess) -> int:
 
     Gives how many jobs came back.
     """
+    silent = _silent_workers(process)
     if process.may_declare_losses():
-        for lost in workers.declare_lost(process.settings.lease_s):
+        for lost in workers.declare_lost(silent):
             metrics.worker_lost()
             event("worker_lost", "WARNING", worker_id=str(lost.id), host=lost.host, silent_s=round(lost.silent_s, 1))
     count = 0
@@ -43,6 +47,15 @@ def recover(process: WorkerProcess) -> int:
         if ours or declared_s > _OWN_HOST_FIRST_S:
             count += _recover_worker(process, worker_id, process.slots_folder if ours else None)
     return count
+
+
+def _silent_workers(process: WorkerProcess) -> dict[UUID, datetime]:
+    """Workers whose beat has not changed for a whole lease of this process's own clock (docs/decisions/0050)."""
+    asked_s = time.monotonic()
+    beats = workers.beats()
+    # Seen when the answer was there, silent until it was asked for: a pause between the two proves nothing.
+    process.beats_seen = beats_seen(process.beats_seen, beats, time.monotonic())
+    return silent_for(process.beats_seen, asked_s, lease_s=process.settings.lease_s)
 
 
 def take_back_crashes(process: WorkerProcess, running: Sequence[Claimed]) -> None:

@@ -137,7 +137,10 @@ class LedgerRedisBroker(QuickHooks, RedisBroker):
                 pipeline.evalsha(sha, 1, self.namespace, *args)
             if along is not None:
                 along(pipeline)
-            pipeline.execute()
+            answers = pipeline.execute(raise_on_error=False)
+        if len(args) > 2 and isinstance(answers[0], redis.RedisError):
+            # Only the acks matter: a status document that a full Redis refuses holds nothing up.
+            raise answers[0]
 
     def wait_for_wake(self, queue: str, timeout_s: float) -> None:
         """Sleep until somebody pushes to `queue`, at most so long."""

@@ -5,7 +5,7 @@ and suspects. Same statements, less speed.
 from __future__ import annotations
 
 from typing import NoReturn
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import psycopg2
 from dramatiq import Message, MessageProxy
@@ -17,7 +17,7 @@ from middleware.in_hand import Held
 from middleware.logs import event
 from middleware.worker_process import WorkerProcess
 from models.faults import is_infrastructure
-from models.ledger.claim import Claimed, Copy, Refused, claim
+from models.ledger.claim import Claimed, Copy, Holder, Refused, claim
 from models.ledger.dispatch import Blocked, count_duplicates
 from models.ledger.finish import mark_started
 from models.ledger.letters import RawLetter, put_aside
@@ -34,14 +34,23 @@ def claim_waiting(process: WorkerProcess, message: MessageProxy) -> Held | None:
     Raises SkipMessage for a copy that must not run; a copy of a dead job, or one that the ledger refuses, is failed
     first.
     """
-    copy = copy_of(process.broker, message._message, message.encode())
-    claim_id, repeated = uuid4(), False
+    copy, claim_id = copy_of(process.broker, message._message, message.encode()), uuid4()
+    process.in_hand.claim_opens(claim_id)
+    try:
+        return _claim_until_answered(process, message, copy, claim_id)
+    finally:
+        process.in_hand.claim_ends(claim_id)
+
+
+def _claim_until_answered(process: WorkerProcess, message: MessageProxy, copy: Copy, claim_id: UUID) -> Held | None:
+    repeated = False
     while not process.stopping.is_set():
         if not process.wait_until_registered(_WAIT_S):
             continue
+        holder = process.holder
         try:
             dedupe_s = process.settings.dedupe_s
-            answer = claim(process.holder, claim_id, [copy], dedupe_s=dedupe_s, repeated=repeated)[copy.job_id]
+            answer = claim(holder, claim_id, [copy], dedupe_s=dedupe_s, repeated=repeated)[copy.job_id]
         except (psycopg2.Error, LedgerUnavailable) as error:
             if not is_infrastructure(error):
                 _put_aside(message, copy, error)
@@ -50,7 +59,7 @@ def claim_waiting(process: WorkerProcess, message: MessageProxy) -> Held | None:
             process.stopping.wait(_WAIT_S)
             continue
         if isinstance(answer, Claimed):
-            return _take(process, message, answer)
+            return _take(process, holder, message, answer)
         _skip(message, copy.actor, answer)
     return None
 
@@ -72,25 +81,36 @@ def _put_aside(message: MessageProxy, copy: Copy, error: BaseException) -> NoRet
     raise SkipMessage("the ledger refused this message")
 
 
-def commit_start(process: WorkerProcess, held: Held) -> None:
-    """Commit that a suspect starts, before it runs: if its worker is lost then, it was the suspect."""
+def commit_start(process: WorkerProcess, held: Held) -> bool:
+    """Commit that a suspect starts, before it runs: if its worker is lost then, it was the suspect.
+
+    False: while the ledger was away this worker was declared lost, or it is to stop. Others have the job, or will.
+    """
     while True:
         try:
             mark_started([(held.claim, held.started_after_s or 0.0)])
-            return
+            break
         except psycopg2.Error as error:
             if not is_infrastructure(error):
                 raise
             event("suspect_waits", "WARNING", job_id=str(held.claim.job_id), error=error)
+            if process.stopping.is_set() or held.worker_id != process.holder.id:
+                return False
             process.in_hand.wait_for_room(_WAIT_S)
+    # The lease may have run out meanwhile: it is asked for again, as at every start.
+    while not process.may_act(held.worker_id):
+        if process.stopping.is_set() or held.worker_id != process.holder.id:
+            return False
+        process.in_hand.wait_for_room(_WAIT_S)
+    return True
 
 
-def _take(process: WorkerProcess, message: MessageProxy, claimed: Claimed) -> Held:
+def _take(process: WorkerProcess, holder: Holder, message: MessageProxy, claimed: Claimed) -> Held:
     if claimed.payload is not None:
         # What runs is the row's envelope; the copy only named it.
         stored = Message.decode(bytes(claimed.payload))
         message._message = stored.copy(queue_name=message.queue_name)
-    held = Held(claimed, process.holder.id, message.actor_name, message.queue_name)
+    held = Held(claimed, holder.id, message.actor_name, message.queue_name)
     message.held = held  # type: ignore[attr-defined]
     message.claim = claimed  # type: ignore[attr-defined]
     correlation.refine(

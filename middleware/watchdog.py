@@ -1,4 +1,4 @@
-"""Ends a worker process that has lost one of its threads: a supervisor starts a whole one (DRAMATIQ.md §8.2, #445).
+"""Ends a worker process that has lost a thread, or its books: a supervisor starts a whole one (DRAMATIQ.md §8.2, #445).
 
 Dramatiq never restarts a thread, and a process that lacks one keeps beating, fetching and claiming. Each look is also
 written down as the process's pulse, for the host's health server. It must not know what the threads do.
@@ -28,6 +28,9 @@ EXIT_WITHIN_S = 60.0
 #: Names that a pulse has room for.
 _MOST_QUEUES = 50
 _MOST_THREADS = 20
+#: Looks in a row, each of which waits as long as it lasts, for which nobody can have the books of what is in hand: an
+#: interrupt that landed in their lock has shut them for good, and with them the heartbeat and every start.
+_SHUT_LOOKS = 30
 
 
 class Watchdog(threading.Thread):
@@ -45,6 +48,7 @@ class Watchdog(threading.Thread):
         self._began_s = time.monotonic()
         self._file = PulseFile(process.slots_folder)
         self._write_pulse([])
+        self._shut = 0
 
     def end(self) -> None:
         """The worker has stopped: threads may end."""
@@ -54,8 +58,9 @@ class Watchdog(threading.Thread):
     def run(self) -> None:
         """Look until something is missing; then ask for a graceful stop, and do without one at the deadline."""
         while not self._ending.wait(self._look_s):
-            dead = self.dead()
-            self._write_pulse(dead)
+            dead = self.dead() + self.shut()
+            if not self._shut:
+                self._write_pulse(dead)
             if dead and not self._process.stopping.is_set():
                 self._end_process(dead)
                 return
@@ -99,6 +104,10 @@ class Watchdog(threading.Thread):
             waiting=len(held) - len(running),
             longest_running_s=now_s - min(running, default=now_s),
         )
+    def shut(self) -> list[str]:
+        """Whether the books have been shut for so many looks; a process that is stopped takes none."""
+        self._shut = 0 if self._process.in_hand.answers(self._look_s) else self._shut + 1
+        return ["the books of what is in hand"] if self._shut >= _SHUT_LOOKS else []
 
     def _end_process(self, dead: list[str]) -> None:
         self._process.thread_died = True

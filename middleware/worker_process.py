@@ -12,6 +12,7 @@ import time
 from collections import deque
 from collections.abc import Sequence
 from contextvars import ContextVar
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 from uuid import UUID, uuid4
@@ -74,6 +75,8 @@ class WorkerProcess:
         self._registered = threading.Event()
         self._beats_s: deque[float] = deque(maxlen=beats_to_keep(settings.lease_s, settings.heartbeat_s))
         self._mean_s = 0.1
+        #: Each worker's last beat, and the monotonic second at which this process first saw it.
+        self.beats_seen: dict[UUID, tuple[datetime, float]] = {}
 
     def served_queues(self) -> list[str]:
         """The queues this process consumes: those it was told, else all that its broker has declared by now."""
@@ -158,8 +161,8 @@ class WorkerProcess:
 
     def withdraw(self, held: Held) -> None:
         """A thread waits with this claim while the worker stops or was lost: it goes back, unless it has started."""
-        held.taken_up = False
-        self.give_back(self.in_hand.take_waiting(lambda one: one is held))
+        if self.in_hand.take(held):
+            self.give_back([held])
 
     def give_back(self, taken: Sequence[Held]) -> None:
         """Give claims back that were taken out unstarted: the ledger first, then their copies are acked.
@@ -168,15 +171,18 @@ class WorkerProcess:
         """
         if not taken:
             return
+        moved: set[UUID] = set()
         try:
             for worker_id in {held.worker_id for held in taken}:
-                give_back(worker_id, [held.claim for held in taken if held.worker_id == worker_id])
+                moved |= give_back(worker_id, [held.claim for held in taken if held.worker_id == worker_id])
         except psycopg2.Error as error:
             event("give_back_failed", "WARNING", claims=len(taken), error=error)
             self.in_hand.remove(taken)
             return
         for held in taken:
-            finish_report.given_back(held)
+            # Others were recovered before: whoever did that has counted them.
+            if held.claim.job_id in moved:
+                finish_report.given_back(held)
         self.drop(taken)
 
     def drop(self, taken: Sequence[Held]) -> None:

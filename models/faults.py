@@ -13,6 +13,15 @@ from policy.errors import DispatchContended, LedgerUnavailable
 _CLASSES = ("08", "53", "57", "58", "40", "55P03", "25006", "25P03")
 
 
+def connection_broke(error: psycopg2.Error) -> bool:
+    """Whether the connection ended under a statement, so that nobody can say what became of it; a new one may serve."""
+    if error.pgcode is not None:
+        return error.pgcode.startswith(("08", "57P01", "57P02"))
+    return (
+        isinstance(error, (psycopg2.OperationalError, psycopg2.InterfaceError)) or type(error) is psycopg2.DatabaseError
+    )
+
+
 def is_infrastructure(error: BaseException) -> bool:
     """Whether waiting may help: connections, resources, time-outs, shutdowns, contention."""
     if isinstance(error, peewee.PeeweeException):

@@ -1,4 +1,4 @@
-"""`callboard bench chaos` and `callboard bench faults`: what breaks, on servers of their own. It must not know how."""
+"""`callboard bench chaos`, `faults`, `recovery`, `poison`: what breaks, on servers of its own. It must not know how."""
 
 from __future__ import annotations
 
@@ -12,16 +12,28 @@ from scripts.parsing import OneLineParser, Subparsers
 
 
 def add_kinds(kinds: Subparsers) -> None:
-    """Both, among the other benchmarks."""
+    """These four, among the other benchmarks."""
     chaos = _kind(kinds, "chaos", "load, and faults by seed; then the invariants, and what was lost", _chaos)
     chaos.add_argument("--minutes", type=_minutes, default=1.0, metavar="M", help="how long things break (default 1)")
     chaos.add_argument("--seed", type=int, default=1, metavar="S", help="which faults come when (default 1)")
+    chaos.add_argument("--rate", type=_count, default=25, metavar="N", help="jobs dispatched a second (default 25)")
     faults = _kind(kinds, "faults", "each fault on stock Dramatiq and on Callboard: lost, doubled, stuck", _faults)
     faults.add_argument("--only", nargs="+", metavar="NAME", help="these faults alone (an unknown name lists them)")
     faults.add_argument(
         "--watch", type=_seconds, default=120.0, metavar="S", help="how long stock is watched a fault (default 120)"
     )
     faults.add_argument("--page", action="store_true", help="print the page docs/faults.md instead of a table")
+    recovery = _kind(
+        kinds, "recovery", "seconds until a killed worker's jobs are pending again, by many kills", _recovery
+    )
+    recovery.add_argument("--kills", type=_count, default=100, metavar="N", help="workers to kill (default 100)")
+    recovery.add_argument("--together", type=_count, default=10, metavar="N", help="of which at a time (default 10)")
+    recovery.add_argument(
+        "--lease", type=_seconds, metavar="S", help="a lease of so many seconds, beats of a sixth of it (default: 30 s)"
+    )
+    poison = _kind(kinds, "poison", "one job that kills its worker, among many good ones: who is dead", _poison)
+    poison.add_argument("--good", type=_count, default=10_000, metavar="N", help="good jobs (default 10000)")
+    poison.add_argument("--within", type=_seconds, default=900.0, metavar="S", help="give up after (default 900)")
 
 
 def _kind(kinds: Subparsers, name: str, summary: str, run: Callable[[argparse.Namespace], int]) -> OneLineParser:
@@ -34,7 +46,7 @@ def _kind(kinds: Subparsers, name: str, summary: str, run: Callable[[argparse.Na
 def _chaos(arguments: argparse.Namespace) -> int:
     from benchmarks import chaos
 
-    found = chaos.run(minutes=arguments.minutes, seed=arguments.seed, say=_say)
+    found = chaos.run(minutes=arguments.minutes, seed=arguments.seed, rate=float(arguments.rate), say=_say)
     print(json.dumps(chaos.report(found), indent=2) if arguments.json else chaos.text(found))
     return ExitCode.DONE if found.clean else ExitCode.ERROR
 
@@ -54,6 +66,26 @@ def _faults(arguments: argparse.Namespace) -> int:
     return ExitCode.DONE if faults.ours_is_clean(rows) else ExitCode.ERROR
 
 
+def _recovery(arguments: argparse.Namespace) -> int:
+    from benchmarks import recovery, report
+
+    lease_s = arguments.lease
+    settings = {} if lease_s is None else {"CALLBOARD_LEASE_SECONDS": str(lease_s)}
+    if lease_s is not None:
+        settings["CALLBOARD_HEARTBEAT_SECONDS"] = str(lease_s / 6)
+    found = recovery.run(kills=arguments.kills, together=arguments.together, settings=settings, say=_say)
+    print(report.encoded(recovery.report(found)) if arguments.json else report.text(recovery.report(found)))
+    return ExitCode.DONE if found.holds else ExitCode.ERROR
+
+
+def _poison(arguments: argparse.Namespace) -> int:
+    from benchmarks import poison, report
+
+    found = poison.run(good=arguments.good, within_s=arguments.within, say=_say)
+    print(report.encoded(poison.report(found)) if arguments.json else report.text(poison.report(found)))
+    return ExitCode.DONE if found.holds else ExitCode.ERROR
+
+
 def _say(line: str) -> None:
     """Progress belongs to a terminal; a pipe gets the result alone."""
     if sys.stderr.isatty():
@@ -64,6 +96,13 @@ def _minutes(text: str) -> float:
     number = float(text)
     if not 0 < number <= 1_440:
         raise argparse.ArgumentTypeError(f"{text} is not a number of minutes up to a day")
+    return number
+
+
+def _count(text: str) -> int:
+    number = int(text)
+    if not 0 < number <= 1_000_000:
+        raise argparse.ArgumentTypeError(f"{text} is not a whole number from 1 to a million")
     return number
 
 

@@ -98,7 +98,13 @@ def silent(process: WorkerProcess, host: str | None = None, seconds: float | Non
         "UPDATE worker SET heartbeat_at = heartbeat_at - make_interval(secs => %s) WHERE id = %s",
         (seconds or process.settings.lease_s + 1, holder.id),
     )
+    watched(process, seconds or process.settings.lease_s + 1)
     return holder
+
+
+def watched(process: WorkerProcess, seconds: float) -> None:
+    """That process has seen every worker's present beat for so long."""
+    process.beats_seen = {worker: (beat, time.monotonic() - seconds) for worker, beat in workers.beats().items()}
 
 
 def held_by_process(process: WorkerProcess, job: Wanted | None = None, release: int = 1) -> Held:

@@ -1,7 +1,9 @@
 -- Ack or dead-letter fetched copies, many in one call; a copy that this broker no longer holds is left alone.
 -- KEYS: namespace. ARGV: client time in ms, broker id, then queue, id, "1" (dead letter) or "0" of each copy.
+-- A Redis whose memory is full takes nothing new, but must be let go of: only the sign of life may fail. Once a script
+-- has taken something out it may add, too.
 local namespace = KEYS[1]
-redis.call("zadd", namespace .. ":__heartbeats__", ARGV[1], ARGV[2])
+redis.pcall("zadd", namespace .. ":__heartbeats__", ARGV[1], ARGV[2])
 for i = 3, #ARGV, 3 do
   local name, id = ARGV[i], ARGV[i + 1]
   local bodies = namespace .. ":" .. name .. ".msgs"

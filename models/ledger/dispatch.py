@@ -11,6 +11,7 @@ from uuid import UUID
 import psycopg2
 
 from models.database import atomic, in_transaction, run
+from models.faults import connection_broke
 from policy.errors import DispatchContended
 
 #: SQLSTATEs of a statement that met somebody else's open transaction: lock timeout, deadlock, serialisation.
@@ -70,6 +71,8 @@ def dispatch_jobs(
     In a caller's transaction it commits or rolls back with it. `hold_back` leaves due jobs pending for the relay, and
     so does `client_max` those of a client that has so many released and running (two dispatches at once may each
     count without the other).
+    Outside a transaction it is repeated once where its connection broke: an idle one that the server had closed, or a
+    reply that was lost. What is there already then is ours.
     Raises DispatchContended when somebody's open transaction holds a key for longer than the lock timeout, and for
     deadlock and serialisation failures: the caller may repeat it, its own transaction is still usable.
     """
@@ -78,7 +81,12 @@ def dispatch_jobs(
         if in_transaction():
             with atomic():
                 return _dispatch(wanted, terms)
-        return _dispatch(wanted, terms)
+        try:
+            return _dispatch(wanted, terms)
+        except psycopg2.Error as error:
+            if not connection_broke(error):
+                raise
+            return _dispatch(wanted, terms)
     except psycopg2.Error as error:
         if error.pgcode in CONTENDED:
             raise DispatchContended(f"a dispatch key is in use by an open transaction ({error.pgcode})") from error
@@ -121,7 +129,8 @@ def _look(refused: Sequence[Wanted]) -> tuple[dict[UUID, Inserted | Blocked], li
     for job in refused:
         row = holders.get(job.dispatch_key)
         if job.id in there:
-            found[job.id] = Inserted(job.id, released=False)
+            # A dispatch that is repeated: its copy may never have been made, and making it again is harmless.
+            found[job.id] = Inserted(job.id, released=row is not None and row[1] == job.id and row[2] == "queued")
         elif row is not None and not row[4]:
             found[job.id] = Blocked(row[1], row[2], row[3])
     return found, sorted(key for key, row in holders.items() if row[4])

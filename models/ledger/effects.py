@@ -8,8 +8,12 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
+import psycopg2
+import psycopg2.errors
+
 from models.crash_points import crash_point
 from models.database import atomic, query
+from models.faults import is_infrastructure
 from models.ledger.operators import Operator, record_action
 from policy.errors import InvariantRefused, NotFound, StaleClaim
 from policy.states import EffectState
@@ -66,6 +70,16 @@ class IntentOvertaken:
     """The effect is not as it was looked at; nothing was written."""
 
 
+@dataclass(frozen=True, slots=True)
+class IntentInDoubt:
+    """The commit's reply was lost; `answer` holds if that transaction has committed (`has_committed` knows)."""
+
+    key: str
+    intent: int
+    transaction: str
+    answer: IntentTaken | IntentRefused
+
+
 def read(key: str, *, job_id: UUID, claim_fence: int) -> Effect | None:
     """The effect as it stands; `live_elsewhere` means under a claim other than the given one that still runs."""
     rows = query(
@@ -82,28 +96,61 @@ def read(key: str, *, job_id: UUID, claim_fence: int) -> Effect | None:
 
 def intend(
     intent: Intent, *, seen: Effect | None, guard: Callable[[], str | None] | None
-) -> IntentTaken | IntentRefused | IntentOvertaken:
+) -> IntentTaken | IntentRefused | IntentOvertaken | IntentInDoubt:
     """Commit the intent (or the guard's refusal) under the live claim, if the effect still stands as `seen`.
 
-    Raises StaleClaim when the claim is over: a paused holder opens nothing.
+    Raises StaleClaim when the claim is over: a paused holder opens nothing. Raises psycopg2.Error where nothing was
+    committed.
     """
-    with atomic():
-        alive = query(
-            "SELECT 1 FROM background_job WHERE id = %s AND state = 'running' AND fence = %s AND worker_id = %s"
-            " FOR NO KEY UPDATE",
-            (intent.job_id, intent.claim_fence, intent.worker_id),
+    written: IntentInDoubt | None = None
+    try:
+        with atomic():
+            transaction = _lock_claim(intent)
+            refusal = guard() if guard is not None else None
+            if refusal is not None and seen is not None and intent.repeats:
+                number = _hold(seen)
+            else:
+                number = _write_intent(intent, seen, refusal)
+            if number is None:
+                return IntentOvertaken()
+            answer = IntentTaken(number) if refusal is None else IntentRefused(refusal)
+            written = IntentInDoubt(intent.key, number, transaction, answer)
+            crash_point("effect.before_intent_commit")
+    except psycopg2.Error as error:
+        if written is None or not is_infrastructure(error):
+            raise
+        return written
+    return answer
+
+
+def has_committed(doubt: IntentInDoubt) -> bool | None:
+    """What became of an intent whose commit was not answered; None while PostgreSQL is still at it.
+
+    Its transaction is asked for by number: a row alone could be another's. The row is looked at, too: a server that
+    was promoted meanwhile may have given the number to another transaction. Raises psycopg2.Error.
+    """
+    try:
+        rows = query(
+            "SELECT pg_xact_status(%s::xid8), EXISTS (SELECT FROM side_effect WHERE effect_key = %s AND intents = %s)",
+            (doubt.transaction, doubt.key, doubt.intent),
         )
-        if not alive:
-            raise StaleClaim
-        refusal = guard() if guard is not None else None
-        if refusal is not None and seen is not None and intent.repeats:
-            number = _hold(seen)
-        else:
-            number = _write_intent(intent, seen, refusal)
-        crash_point("effect.before_intent_commit")
-    if number is None:
-        return IntentOvertaken()
-    return IntentTaken(number) if refusal is None else IntentRefused(refusal)
+    except psycopg2.errors.InvalidParameterValue:
+        # A number that this server has not come to: the one that we asked has been replaced by its replica.
+        return False
+    status, stands = rows[0]
+    return None if status == "in progress" else status == "committed" and bool(stands)
+
+
+def _lock_claim(intent: Intent) -> str:
+    """Hold the claim's job until this transaction ends; gives the transaction's number."""
+    rows = query(
+        "SELECT pg_current_xact_id()::text FROM background_job"
+        " WHERE id = %s AND state = 'running' AND fence = %s AND worker_id = %s FOR NO KEY UPDATE",
+        (intent.job_id, intent.claim_fence, intent.worker_id),
+    )
+    if not rows:
+        raise StaleClaim
+    return str(rows[0][0])
 
 
 def settle(key: str, intent: int, state: EffectState, result: str | None) -> EffectState | None:
@@ -136,6 +183,14 @@ def note_overtaken(key: str, intent: int) -> bool:
         "UPDATE side_effect SET overtaken_at = clock_timestamp()"
         " WHERE effect_key = %s AND intents > %s AND idempotent_until IS NULL RETURNING effect_key",
         (key, intent),
+    )
+    return bool(rows)
+
+
+def stands(key: str, intent: int, state: EffectState) -> bool:
+    """Whether the effect stands in that state under that intent. Raises psycopg2.Error."""
+    rows = query(
+        "SELECT 1 FROM side_effect WHERE effect_key = %s AND intents = %s AND state = %s", (key, intent, state.value)
     )
     return bool(rows)
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from uuid import UUID
 
 from models.crash_points import crash_point
@@ -55,16 +56,28 @@ def stop(worker_id: UUID) -> None:
     )
 
 
-def declare_lost(lease_s: float) -> list[LostWorker]:
-    """Mark every worker lost that has been silent for the whole lease, by the database's clock."""
-    return [LostWorker(*row) for row in run("declare_lost", (lease_s,))]
+def beats() -> dict[UUID, datetime]:
+    """The last beat of every worker that has neither stopped nor been lost, as the database's clock stamped it."""
+    rows = query("SELECT id, heartbeat_at FROM worker WHERE lost_at IS NULL AND stopped_at IS NULL")
+    return {row[0]: row[1] for row in rows}
+
+
+def declare_lost(silent: Mapping[UUID, datetime]) -> list[LostWorker]:
+    """Mark these workers lost, unless they have beaten since the beat that was seen of them."""
+    if not silent:
+        return []
+    return [LostWorker(*row) for row in run("declare_lost", (list(silent), list(silent.values())))]
 
 
 def lost_workers_with_jobs() -> list[tuple[UUID, str, float]]:
-    """Lost workers that still hold jobs: id, host, seconds since the loss was declared."""
+    """Lost workers that still hold jobs: id, host, seconds since the loss was declared.
+
+    And stopped ones: a claim whose connection broke may commit after its worker has ended with nothing in hand.
+    """
     rows = query(
-        "SELECT worker.id, worker.host, extract(epoch FROM clock_timestamp() - worker.lost_at)::float8 FROM worker"
-        " WHERE worker.lost_at IS NOT NULL AND EXISTS"
+        "SELECT worker.id, worker.host,"
+        " extract(epoch FROM clock_timestamp() - coalesce(worker.lost_at, worker.stopped_at))::float8 FROM worker"
+        " WHERE (worker.lost_at IS NOT NULL OR worker.stopped_at IS NOT NULL) AND EXISTS"
         " (SELECT FROM background_job AS job WHERE job.state = 'running' AND job.worker_id = worker.id)"
     )
     return [(row[0], row[1], row[2]) for row in rows]
@@ -101,15 +114,21 @@ def poisoned_in_error(job_ids: Sequence[UUID], max_crashes: int) -> list[UUID]:
     return [row[0] for row in rows]
 
 
-def running_under(worker_id: UUID) -> dict[UUID, int]:
-    """Jobs that the ledger thinks this worker is running, with their fences."""
-    rows = query("SELECT id, fence FROM background_job WHERE state = 'running' AND worker_id = %s", (worker_id,))
-    return {row[0]: row[1] for row in rows}
+def running_under(worker_id: UUID) -> list[tuple[UUID, int, UUID]]:
+    """Jobs that the ledger thinks this worker is running: job, fence, and the id of the claim that took it."""
+    rows = query(
+        "SELECT id, fence, claim_id FROM background_job WHERE state = 'running' AND worker_id = %s", (worker_id,)
+    )
+    return [(row[0], row[1], row[2]) for row in rows]
 
 
-def give_back_strays(worker_id: UUID, strays: Sequence[tuple[UUID, int]]) -> None:
-    """Give back claims (job, fence) that stand under this worker although it does not have them in hand."""
-    run("give_back_jobs", (worker_id, [job_id for job_id, _ in strays], [fence for _, fence in strays]))
+def give_back_strays(worker_id: UUID, strays: Sequence[tuple[UUID, int]]) -> list[tuple[str, str]]:
+    """Give back claims (job, fence) that stand under this worker although it does not have them in hand.
+
+    Gives actor and queue of each that moved.
+    """
+    rows = run("give_back_jobs", (worker_id, [job_id for job_id, _ in strays], [fence for _, fence in strays]))
+    return [(row[1], row[2]) for row in rows]
 
 
 def held_by(worker_id: UUID) -> list[tuple[UUID, int, bool, bool]]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
+from models.database import query
 from models.readings import jobs
 from models.readings.jobs import JobRow
 from models.readings.paging import Condition, Page, Select, Span, columns, fetch, newest, page
@@ -131,3 +132,25 @@ def _conditions(wanted: AttemptFilter) -> list[Condition]:
     if wanted.statuses:
         conditions.append(Run.status.in_([status.value for status in wanted.statuses]))
     return conditions
+
+
+def rescheduled_since(function: str, job_id: UUID, before: int, claimed_at: datetime, *, rule: str) -> datetime | None:
+    """Claim time of the first attempt of those that, one after another up to `before`, that rule rescheduled.
+
+    Attempts that went back unstarted or were lost in between are passed over, and what is older than an hour. None:
+    the last one was another rule's.
+    """
+    keys = [run_key(function, job_id, number) for number in range(max(1, before - MOST_OF_A_JOB), before)]
+    rows = query(
+        "SELECT status, rule, claimed_at FROM background_function_run"
+        " WHERE run_key = ANY (%s) AND claimed_at > %s ORDER BY attempt DESC",
+        (keys, claimed_at - _CLOCK_SLACK),
+    )
+    since = None
+    for status, of_rule, at in rows:
+        if status in (RunStatus.CANCELLED.value, RunStatus.LOST.value):
+            continue
+        if (status, of_rule) != (RunStatus.RESCHEDULED.value, rule):
+            break
+        since = at
+    return since

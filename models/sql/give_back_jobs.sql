@@ -8,10 +8,10 @@ moved AS (
       worker_id = NULL
   FROM given JOIN locked USING (id)
   WHERE job.id = given.id AND job.state = 'running' AND job.fence = given.fence AND job.worker_id = $1
-  RETURNING job.id, job.actor, job.attempts),
+  RETURNING job.id, job.actor, job.queue, job.attempts),
 closed AS (
   UPDATE background_function_run AS run
   SET status = 'CANCELLED', finished_at = clock_timestamp(), verdict = 'cancel', rule = 'given-back'
   FROM moved
   WHERE run.run_key = moved.actor || ':' || moved.id || ':' || moved.attempts AND run.status = 'RUNNING')
-SELECT id FROM moved
+SELECT id, actor, queue FROM moved

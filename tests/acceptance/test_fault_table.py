@@ -37,7 +37,7 @@ def test_unknown_fault_is_refused_with_the_known_ones(capsys: pytest.CaptureFixt
 def test_every_fault_has_a_sentence_of_its_own() -> None:
     sentences = [fault.sentence for fault in FAULTS.values()]
 
-    assert len(set(sentences)) == len(FAULTS) == 23
+    assert len(set(sentences)) == len(FAULTS) == 25
 
 
 def test_page_shows_both_systems_in_a_row_a_fault() -> None:

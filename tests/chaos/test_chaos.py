@@ -27,6 +27,9 @@ def test_nothing_is_lost_or_doubled_while_everything_breaks(capsys: pytest.Captu
     assert found["dispatched"] == found["done"] + found["dead"] > 100
     assert sum(found["faults"].values()) >= 6
     assert found["attempts"].get("LOST", 0) > 0, "workers were lost on the way"
+    counters = found["counters"]
+    assert set(counters["over"].values()) == {0}, "no counter says more than the rows"
+    assert max(counters["short"].values()) <= counters["in_hand"], "what is short died in somebody's hands"
     assert (code, found["clean"]) == (0, True)
 
 

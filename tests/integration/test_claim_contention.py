@@ -109,8 +109,7 @@ def lose_one(stage: Stage, rand: random.Random) -> None:
     with stage.lock:
         lost = stage.holders.pop(rand.randrange(len(stage.holders)))
         stage.holders.append(new)
-    query("UPDATE worker SET heartbeat_at = now() - interval '1 hour' WHERE id = %s", (lost.id,))
-    workers.declare_lost(30)
+    workers.declare_lost({lost.id: workers.beats()[lost.id]})
     held = [row[0] for row in workers.held_by(lost.id)]
     while recovered := workers.recover_jobs(lost.id, crashed=held[::3], suspects=held[1::3], max_crashes=3, limit=7):
         stage.counts["recovered"] += len(recovered)

@@ -124,7 +124,8 @@ def test_repeating_a_dispatch_of_the_same_job_id_is_harmless() -> None:
 
     (answer,) = dispatch_jobs([job], dedupe_s=60)
 
-    assert answer == Inserted(job.id, released=False)
+    assert answer == Inserted(job.id, released=True), "its copy may never have been made"
+    assert query("SELECT count(*) FROM background_job") == [(1,)]
 
 
 def test_repeating_a_job_id_that_has_let_its_key_go_is_harmless_too() -> None:

@@ -122,6 +122,22 @@ def test_lease_that_ends_between_intent_and_call_makes_no_call_and_says_so(proce
     assert row("state") == ("FAILED",)
 
 
+def test_beat_that_is_overdue_between_intent_and_call_makes_the_job_wait_and_spends_nothing(
+    process: WorkerProcess, job: Wanted
+) -> None:
+    provider = Provider()
+    held = held_by_process(process, job)
+
+    def guard() -> None:
+        process._beats_s.clear()
+
+    with acting(process, held), pytest.raises(Reschedule):
+        once("e", provider, kind="mail", guard=guard)
+
+    assert provider.keys == []
+    assert row("state") == ("FAILED",), "nothing was sent, and the next attempt may"
+
+
 def test_lease_that_ends_before_a_repeat_leaves_the_effect_open(process: WorkerProcess, job: Wanted) -> None:
     cut_off(process, job, idempotent_for_s=3600)
     query("UPDATE background_job SET state = 'queued', release = 1, released_at = now()")

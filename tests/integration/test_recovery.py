@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from datetime import datetime
 from uuid import UUID
 
 import pytest
@@ -12,7 +14,7 @@ from middleware.worker_process import WorkerProcess
 from models.database import query
 from models.ledger import workers
 from models.ledger.finish import finish
-from tests.broker_cases import acting_process, silent, steady_process
+from tests.broker_cases import acting_process, silent, steady_process, watched
 from tests.ledger_cases import (
     DEDUPE_S,
     attempts_of,
@@ -68,6 +70,18 @@ def test_stopped_worker_is_not_lost(process: WorkerProcess) -> None:
 
     recovery.recover(process)
 
+    assert query("SELECT lost_at FROM worker WHERE id = %s", (holder.id,)) == [(None,)]
+
+
+def test_claim_that_commits_after_its_worker_has_stopped_is_recovered(process: WorkerProcess) -> None:
+    holder, job = registered(process.holder.host), dispatched()
+    claimed(holder, job)
+    workers.stop(holder.id)
+
+    recovery.recover(process)
+
+    assert state_of(job.id) == "pending"
+    assert attempts_of(job.id) == ["LOST"]
     assert query("SELECT lost_at FROM worker WHERE id = %s", (holder.id,)) == [(None,)]
 
 
@@ -167,3 +181,47 @@ def test_recovered_job_is_due_now_and_keeps_its_place(process: WorkerProcess) ->
     recovery.recover(process)
 
     assert job_row(job.id, "run_at") == (before,)
+
+
+@pytest.mark.parametrize("step", ["1 hour", "-1 hour"])
+def test_databases_clock_that_jumps_loses_nobody(process: WorkerProcess, step: str) -> None:
+    alive, job = registered(process.holder.host), dispatched()
+    claimed(alive, job)
+    recovery.recover(process)
+    # After a step of the clock, every beat of before is as much older (or younger) than it is.
+    query("UPDATE worker SET heartbeat_at = heartbeat_at - %s::interval", (step,))
+
+    recovery.recover(process)
+
+    assert state_of(job.id) == "running"
+    assert query("SELECT count(*) FROM worker WHERE lost_at IS NOT NULL") == [(0,)]
+
+
+def test_worker_that_died_before_the_databases_clock_was_set_back_is_lost_all_the_same(process: WorkerProcess) -> None:
+    holder, job = registered(process.holder.host), dispatched()
+    claimed(holder, job)
+    query("UPDATE worker SET heartbeat_at = heartbeat_at + interval '1 hour' WHERE id = %s", (holder.id,))
+    watched(process, process.settings.lease_s + 1)
+
+    recovery.recover(process)
+
+    assert state_of(job.id) == "pending"
+
+
+def test_beat_that_comes_after_the_look_prevents_the_loss(
+    process: WorkerProcess, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    holder, job = silent(process), dispatched()
+    claimed(holder, job)
+    declare_lost = workers.declare_lost
+
+    def beaten_first(seen: Mapping[UUID, datetime]) -> list[workers.LostWorker]:
+        assert holder.id in seen
+        assert workers.beat(holder.id)
+        return declare_lost(seen)
+
+    monkeypatch.setattr(workers, "declare_lost", beaten_first)
+
+    recovery.recover(process)
+
+    assert state_of(job.id) == "running"

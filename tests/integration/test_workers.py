@@ -10,6 +10,7 @@ from collections.abc import Iterator
 import pytest
 from dramatiq.brokers.stub import StubBroker
 
+from middleware import metrics
 from middleware.claims import _start
 from middleware.heartbeat import Heartbeat
 from middleware.in_hand import Held
@@ -192,8 +193,10 @@ def test_claim_of_a_lost_identity_that_a_thread_waits_with_goes_back_instead_of_
 
 
 def test_claim_that_nobody_has_in_hand_is_given_back_after_two_beats(
-    process: WorkerProcess, beating: Heartbeat
+    process: WorkerProcess, beating: Heartbeat, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    counted: list[str] = []
+    monkeypatch.setattr(metrics, "attempts_closed", lambda actor, queue, outcome: counted.append(outcome))
     beating._beat()
     stray = dispatched()
     claimed(process.holder, stray)
@@ -205,7 +208,7 @@ def test_claim_that_nobody_has_in_hand_is_given_back_after_two_beats(
         states.append(state_of(stray.id))
 
     assert states == ["running", "pending", "pending"]
-    assert attempts_of(stray.id) == ["CANCELLED"]
+    assert attempts_of(stray.id) == counted == ["CANCELLED"]
     assert state_of(known.claim.job_id) == "running"
 
 
@@ -272,13 +275,19 @@ def test_worker_that_ends_while_a_job_runs_is_left_to_be_lost_and_blames_nobody(
     assert read_started(process.slots_folder, process.holder.id) == {}
 
 
-def test_give_back_commits_before_the_copy_is_acked_and_counts_what_moved(process: WorkerProcess) -> None:
+def test_give_back_commits_before_the_copy_is_acked_and_counts_what_moved(
+    process: WorkerProcess, monkeypatch: pytest.MonkeyPatch
+) -> None:
     acting = acting_process(StubBroker())
     one, lost = held_by_process(acting), held_by_process(acting)
     query("UPDATE background_job SET fence = 9 WHERE id = %s", (lost.claim.job_id,))
 
+    counted: list[str] = []
+    monkeypatch.setattr(metrics, "attempts_closed", lambda actor, queue, outcome: counted.append(outcome))
+
     acting.give_back(acting.in_hand.take_waiting())
 
+    assert counted == ["CANCELLED"]
     assert state_of(one.claim.job_id) == "pending"
     assert state_of(lost.claim.job_id) == "running"
     assert acting.in_hand.all() == []

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from policy.leases import beats_to_keep, gapless, may_start, recovery_bound_s
+from policy.leases import beats_seen, beats_to_keep, gapless, may_start, recovery_bound_s, silent_for
 
 LEASE_S, HEARTBEAT_S = 30.0, 5.0
 
@@ -70,3 +70,29 @@ def test_a_steady_worker_may_always_start(heartbeat_s: float, beats_per_lease: f
 
 def test_recovery_is_bounded_by_lease_two_beats_and_one_relay_period() -> None:
     assert recovery_bound_s(30, 5, 1) == 41
+    assert recovery_bound_s(30, 5, 60) == 150
+
+
+@given(st.lists(st.tuples(st.floats(0.01, 20), st.booleans()), min_size=1, max_size=60))
+def test_worker_is_silent_only_after_a_whole_lease_of_the_observers_own_clock_without_a_beat(
+    looks: list[tuple[float, bool]],
+) -> None:
+    seen: dict[str, tuple[int, float]] = {}
+    beat, beaten_s, now_s = 0, 0.0, 0.0
+    for after_s, beats in looks:
+        now_s += after_s
+        if beats:
+            # Whatever the database's clock says: earlier, later, an hour ahead.
+            beat, beaten_s = hash((beat, now_s)), now_s
+        seen = beats_seen(seen, {"w": beat}, now_s)
+        if silent_for(seen, now_s, lease_s=LEASE_S):
+            assert now_s - beaten_s >= LEASE_S
+
+
+def test_silence_is_counted_from_the_look_that_first_saw_the_beat_and_ends_with_the_worker() -> None:
+    first = beats_seen({}, {"w": 1, "gone": 5}, 100.0)
+    second = beats_seen(first, {"w": 1}, 130.0)
+
+    assert silent_for(first, 129.9, lease_s=LEASE_S) == {}
+    assert silent_for(second, 130.0, lease_s=LEASE_S) == {"w": 1}
+    assert silent_for(beats_seen(second, {"w": 2}, 131.0), 160.9, lease_s=LEASE_S) == {}

@@ -73,6 +73,28 @@ def test_dead_thread_ends_the_process_first_softly_then_hard(
     assert process.thread_died
 
 
+def test_books_that_nobody_can_have_any_more_end_the_process(process: WorkerProcess, ends: list[str]) -> None:
+    watchdog = watched(process, worker_with())
+
+    with process.in_hand._lock:
+        watchdog.start()
+        watchdog.join(DEADLINE_S)
+
+    assert ends == ["SIGTERM", "exit 1"]
+
+
+def test_books_that_are_held_for_a_moment_are_no_alarm(process: WorkerProcess) -> None:
+    watchdog = watched(process, worker_with())
+
+    with process.in_hand._lock:
+        while_held = [watchdog.shut() for _ in range(29)]
+    between = watchdog.shut()
+    with process.in_hand._lock:
+        again = [watchdog.shut() for _ in range(29)]
+
+    assert not any([*while_held, between, *again])
+
+
 def test_process_that_stops_in_time_is_not_ended_hard(process: WorkerProcess, ends: list[str]) -> None:
     watchdog = Watchdog(process, worker_with(workers=[dead_thread()]), look_s=0.01, exit_within_s=DEADLINE_S)
 

@@ -1,0 +1,187 @@
+"""A claim between start and actor, and between actor and outcome: suspects, slots, and interrupts that land there."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+
+import dramatiq
+import psycopg2
+import pytest
+from dramatiq import MessageProxy
+from dramatiq.brokers.stub import StubBroker
+from dramatiq.middleware import SkipMessage, TimeLimitExceeded
+
+from middleware import single_claims
+from middleware.claimed_message import held_of
+from middleware.claims import Claims
+from middleware.finish_writer import FinishWriter
+from middleware.in_hand import Held, current_held
+from middleware.started_slots import read_started
+from middleware.worker_process import WorkerProcess, current_process
+from models.database import query
+from models.ledger.claim import Claimed
+from models.ledger.finish import mark_started
+from models.ledger.workers import recover_jobs, register
+from tests.broker_cases import acting_process, actor_on, broker_on, held_by_process
+from tests.ledger_cases import attempts_of, dispatched, lose, state_of
+
+pytestmark = pytest.mark.usefixtures("ledger_database")
+
+
+@pytest.fixture(autouse=True)
+def nothing_in_hand_afterwards() -> Iterator[None]:
+    """Not every test lets the after-hooks run, which end what the before-hook has begun."""
+    yield
+    current_held.set(None)
+    current_process.set(None)
+
+
+@pytest.fixture
+def broker() -> StubBroker:
+    """A broker that is not ours, with one actor."""
+    broker = StubBroker(middleware=[])
+    actor_on(broker)
+    return broker
+
+
+@pytest.fixture
+def process(broker: StubBroker) -> WorkerProcess:
+    """A worker process of that broker that may act."""
+    return acting_process(broker)
+
+
+def sent() -> MessageProxy:
+    """A plain send as a worker thread meets it."""
+    return MessageProxy(dramatiq.Message("default", "actor", (), {}, {}))
+
+
+def suspect_that_meets_an_outage(
+    process: WorkerProcess, monkeypatch: pytest.MonkeyPatch, meanwhile: Callable[[], object]
+) -> MessageProxy:
+    """A suspect about to start; its start cannot be committed at first, and `meanwhile` something happens."""
+    job = dispatched()
+    query("UPDATE background_job SET suspect = true")
+    message = sent()
+    message.held = held_by_process(process, job)  # type: ignore[attr-defined]
+    first = [True]
+
+    def marked(begun: Sequence[tuple[Claimed, float]]) -> None:
+        if first.pop() if first else False:
+            meanwhile()
+            raise psycopg2.OperationalError("server closed the connection unexpectedly")
+        mark_started(begun)
+
+    monkeypatch.setattr(single_claims, "mark_started", marked)
+    return message
+
+
+def test_suspect_whose_worker_was_lost_before_its_start_was_committed_does_not_run(
+    broker: StubBroker, process: WorkerProcess, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def lost() -> None:
+        lose(process.holder)
+        recover_jobs(process.holder.id, crashed=[], suspects=[], max_crashes=3)
+        process.renew()
+        process.beaten(time.monotonic())
+
+    message = suspect_that_meets_an_outage(process, monkeypatch, lost)
+
+    with pytest.raises(SkipMessage):
+        Claims().before_process_message(broker, message)
+    Claims().after_skip_message(broker, message)
+
+    held = held_of(message)
+    assert held is not None
+    assert state_of(held.claim.job_id) == "pending"
+    assert attempts_of(held.claim.job_id) == ["LOST"]
+    assert process.in_hand.all() == []
+
+
+def test_suspect_whose_worker_stops_before_its_start_was_committed_goes_back(
+    broker: StubBroker, process: WorkerProcess, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    message = suspect_that_meets_an_outage(process, monkeypatch, process.stopping.set)
+
+    with pytest.raises(SkipMessage):
+        Claims().before_process_message(broker, message)
+    Claims().after_skip_message(broker, message)
+
+    held = held_of(message)
+    assert held is not None
+    assert state_of(held.claim.job_id) == "pending"
+    assert attempts_of(held.claim.job_id) == ["CANCELLED"]
+
+
+def test_claim_of_a_lost_identity_goes_back_though_a_later_claim_on_its_job_has_its_place(
+    broker: StubBroker, process: WorkerProcess
+) -> None:
+    job = dispatched()
+    query("UPDATE background_job SET suspect = true")
+    message = sent()
+    message.held = held = held_by_process(process, job)  # type: ignore[attr-defined]
+    held.taken_up = True  # a thread waits with it for its turn alone
+    lose(process.holder)
+    recover_jobs(process.holder.id, crashed=[], suspects=[], max_crashes=3)
+    process.renew()
+    register(process.holder, ["default"], 4)
+    process.beaten(time.monotonic())
+    query("UPDATE background_job SET state = 'queued', release = 2, released_at = now()")
+    later = held_by_process(process, job, 2)
+
+    with pytest.raises(SkipMessage):
+        Claims().before_process_message(broker, message)
+
+    assert process.in_hand.all() == [later]
+    assert state_of(job.id) == "running"
+
+
+def test_job_whose_result_crashes_the_process_while_it_is_written_out_is_still_in_its_slot(
+    broker: StubBroker, process: WorkerProcess
+) -> None:
+    message = sent()
+    Claims().before_process_message(broker, message)
+    held = held_of(message)
+    assert held is not None
+    in_the_slot: list[object] = []
+
+    class Deadly:
+        def __repr__(self) -> str:
+            in_the_slot.append(read_started(process.slots_folder, process.holder.id))
+            return "deadly"
+
+    Claims().after_process_message(broker, message, result=Deadly())
+
+    assert in_the_slot == [{held.claim.job_id: held.claim.fence}]
+    assert read_started(process.slots_folder, process.holder.id) == {}
+
+
+def test_interrupt_that_lands_while_an_outcome_is_handed_over_leaves_no_claim_that_nobody_finishes(
+    redis_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    broker = broker_on(redis_url)
+    actor_on(broker)
+    process = acting_process(broker)
+    process.writer = FinishWriter(process)
+    message = sent()
+    Claims().before_process_message(broker, message)
+    held, finishing, lands = held_of(message), process.in_hand.finishing, [True]
+    assert held is not None
+
+    def interrupted(one: Held) -> None:
+        finishing(one)
+        if lands.pop() if lands else False:
+            raise TimeLimitExceeded
+
+    monkeypatch.setattr(process.in_hand, "finishing", interrupted)
+    with pytest.raises(TimeLimitExceeded):
+        Claims().after_process_message(broker, message, result="done")
+    # Dramatiq calls the hooks again, with what was raised.
+    Claims().after_process_message(broker, message, exception=TimeLimitExceeded())
+
+    process.writer.start()
+    process.writer.end(10)
+
+    assert state_of(held.claim.job_id) == "succeeded"
+    assert attempts_of(held.claim.job_id) == ["SUCCEEDED"]
+    assert process.in_hand.all() == []
