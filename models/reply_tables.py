@@ -16,6 +16,7 @@ class Client(Table):
     own_addresses = TextsField()
     timezone = TextField()
     scheduling_links = TextsField()
+    known_prices = TextsField()
     paused_at = InstantField(null=True)
     created_at = InstantField()
 
@@ -92,6 +93,7 @@ class Draft(Table):
     prompt_key = TextField()
     model = TextField()
     inputs_digest = TextField()
+    revision = IntegerField()
     sending_job_id = UUIDField(null=True)
     sending_at = InstantField(null=True)
     created_at = InstantField()

@@ -34,7 +34,7 @@ def add_parser(commands: Subparsers) -> None:
     parser.add_argument(
         "--client-id",
         "--client",
-        type=_client_id,
+        type=client_id,
         default=DEFAULT_CLIENT,
         metavar="C",
         help="whose mail it is (default: %(default)s); an unknown client is made, with a campaign that sends at once",
@@ -84,7 +84,7 @@ def take_in_mailbox(mailbox: Mailbox, client_id: str, *, sender: str | None = No
         return take_in(client_id, campaign_id, mailbox.mails)
 
 
-def _client_id(text: str) -> str:
+def client_id(text: str) -> str:
     """Raises ArgumentTypeError for what the table would refuse."""
     if not re.fullmatch(r"[a-z0-9][a-z0-9_.-]{0,62}", text):
         raise argparse.ArgumentTypeError(f"a client's id is of a-z, 0-9, '_', '.' and '-', at most 63, not {text!r}")

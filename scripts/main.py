@@ -27,6 +27,7 @@ from scripts.parsing import OneLineParser, Subparsers
 COMMANDS: Final[dict[str, str]] = {
     "demo": "the whole road, end to end",
     "ingest": "a mailbox into lead messages and jobs",
+    "sample": "a made-up client with a year of threads",
     "up": "start the embedded servers and leave them running",
     "down": "stop the embedded servers",
     "migrate": "bring the schema to head",
