@@ -41,6 +41,8 @@ class InboundMessage:
     delay_min_s: int
     delay_max_s: int
     now: datetime
+    channel: str
+    known_prices: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +85,8 @@ def read_inbound(lead_message_id: UUID) -> InboundMessage:
     rows = query(
         "SELECT m.id, m.lead_id, lead.client_id, client.name, m.never_answer, m.subject, m.body, m.sent_at, lead.name,"
         " client.timezone, client.scheduling_links, coalesce(campaign.signature, ''),"
-        " coalesce(campaign.delay_min_s, 0), coalesce(campaign.delay_max_s, 0), clock_timestamp()"
+        " coalesce(campaign.delay_min_s, 0), coalesce(campaign.delay_max_s, 0), clock_timestamp(), m.channel,"
+        " client.known_prices"
         " FROM lead_message AS m JOIN lead ON lead.id = m.lead_id JOIN client ON client.id = lead.client_id"
         " LEFT JOIN campaign ON campaign.id = lead.campaign_id WHERE m.id = %s AND m.direction = 'inbound'",
         (lead_message_id,),
@@ -91,15 +94,15 @@ def read_inbound(lead_message_id: UUID) -> InboundMessage:
     if not rows:
         raise NotFound(f"no inbound lead message {lead_message_id}")
     values = list(rows[0])
-    values[10] = tuple(values[10])
+    values[10], values[16] = tuple(values[10]), tuple(values[16])
     return InboundMessage(*values)
 
 
-def keep_draft(message: InboundMessage, draft: DraftText) -> KeptDraft:
+def keep_draft(message: InboundMessage, draft: DraftText, *, revision: int = 1) -> KeptDraft:
     """Store the draft unless the lead message has one already; gives the one it has."""
     query(
-        "INSERT INTO draft (id, lead_id, lead_message_id, subject, content, prompt_key, model, inputs_digest)"
-        " VALUES (%s, %s, %s, %s, %s, %s, %s, %s) ON CONFLICT (lead_message_id) DO NOTHING",
+        "INSERT INTO draft (id, lead_id, lead_message_id, subject, content, prompt_key, model, inputs_digest, revision)"
+        " VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s) ON CONFLICT (lead_message_id) DO NOTHING",
         (
             uuid4(),
             message.lead_id,
@@ -109,6 +112,7 @@ def keep_draft(message: InboundMessage, draft: DraftText) -> KeptDraft:
             draft.prompt_key,
             draft.model,
             draft.inputs_digest,
+            revision,
         ),
     )
     return KeptDraft(*query("SELECT id, status FROM draft WHERE lead_message_id = %s", (message.id,))[0])

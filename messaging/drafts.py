@@ -35,7 +35,10 @@ _MONTHS = (
 
 @dataclass(frozen=True, slots=True)
 class DraftRequest:
-    """What a reply is written from. Slots are aware and offered on the clock of `zone`; `inbound_sent_at` is aware."""
+    """What a reply is written from. Slots are aware and offered on the clock of `zone`; `inbound_sent_at` is aware.
+
+    `known_prices` are the client's own words; `objections` say what was wrong with the reply as last written.
+    """
 
     inbound_text: str
     inbound_subject: str
@@ -46,6 +49,9 @@ class DraftRequest:
     offered_slots: Sequence[datetime] = ()
     known_links: Sequence[str] = ()
     signature: str = ""
+    channel: str = "email"
+    known_prices: Sequence[str] = ()
+    objections: Sequence[str] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +104,9 @@ def inputs_digest(request: DraftRequest) -> str:
         [slot.isoformat() for slot in request.offered_slots],
         list(request.known_links),
         request.signature,
+        request.channel,
+        list(request.known_prices),
+        list(request.objections),
     ]
     return hashlib.sha256(json.dumps(inputs, ensure_ascii=False).encode("utf-8", "surrogatepass")).hexdigest()
 

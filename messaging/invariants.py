@@ -34,7 +34,8 @@ class DraftContext:
     """What the draft answers and what it may say.
 
     `inbound_sent_at` (aware) dates the lead's words and the draft's `tomorrow`, unless `drafted_on` is given.
-    `offered_slots` are aware; `zone` is the clock in which draft and lead read them.
+    `offered_slots` are aware; `zone` is the clock in which draft and lead read them. `known_prices` and `channel`
+    matter to `objections` alone; without knowledge of prices (None) none is judged.
     """
 
     inbound_text: str
@@ -43,6 +44,8 @@ class DraftContext:
     zone: tzinfo = timezone.utc
     known_links: tuple[str, ...] = ()
     drafted_on: date | None = field(default=None)
+    known_prices: tuple[str, ...] | None = None
+    channel: str = "email"
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +72,11 @@ def violations(draft_text: str, context: DraftContext) -> list[Violation]:
     case = _case(draft_text, context)
     judged = [(name, _RULES[name](case)) for name in CRITICAL_INVARIANTS[1:]]
     return [Violation(name, evidence) for name, evidence in judged if evidence is not None]
+
+
+def objections(draft_text: str, context: DraftContext) -> list[Violation]:
+    """All that keeps `draft_text` from being sent: the critical invariants, then the rules of replies, each once."""
+    return violations(draft_text, context)
 
 
 def _case(draft_text: str, context: DraftContext) -> _Case:
