@@ -89,7 +89,7 @@ class ModelClient:
         )
 
     def ask(self, question: Question) -> dict[str, Any]:
-        """The answer's object. Raises ModelAnswerUnusable, ModelRefused, and the client's errors of connection and time.
+        """The answer's object. Raises ModelAnswerUnusable, ModelRefused, the client's errors of connection and time.
 
         Those are openai.APIConnectionError (APITimeoutError among them), TimeoutError for an answer that takes too
         long in all, and what the HTTP client raises where an answer breaks off.

@@ -89,6 +89,22 @@ def close_connection() -> None:
     database.close()
 
 
+@contextmanager
+def only_reading() -> Iterator[None]:
+    """Connections that this process opens meanwhile, in any thread, refuse to write; this thread's is opened anew.
+
+    A transaction may still say `SET TRANSACTION READ WRITE` (see `undone`). Nothing else may stand open.
+    """
+    options = database.connect_params["options"]
+    close_connection()
+    database.connect_params["options"] = f"{options} -c default_transaction_read_only=on"
+    try:
+        yield
+    finally:
+        database.connect_params["options"] = options
+        close_connection()
+
+
 @cache
 def statement(name: str) -> str:
     """Text of `models/sql/<name>.sql`; parameters stand as `$1`, `$2`, …

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from messaging.replay.cases import ReplayCase
+from messaging.replay.cases import HistoryLine, ReplayCase
 from models.database import Row, query
 
 #: Lead messages that are looked at for one selection, the newest first: reading all of a large client's would take
@@ -28,15 +28,6 @@ class Wanted:
     channel: str | None = None
     since: datetime | None = None
     until: datetime | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class HistoryLine:
-    """A lead message before the case's, as a judge reads it."""
-
-    inbound: bool
-    sent_at: datetime
-    body: str
 
 
 def read_candidates(wanted: Wanted) -> list[ReplayCase]:

@@ -58,13 +58,23 @@ class ReplayCase:
 
 
 @dataclass(frozen=True, slots=True)
+class HistoryLine:
+    """A lead message before the case's, as a judge reads it."""
+
+    inbound: bool
+    sent_at: datetime
+    body: str
+
+
+@dataclass(frozen=True, slots=True)
 class Produced:
     """What the pipeline made of a case: a draft and what it may say, or why there is to be none."""
 
     draft: DraftText | None
     context: DraftContext | None = None
     refusal: str | None = None
-    known_prices: tuple[str, ...] = ()
+    #: How often it was written, where the pipeline objected to it.
+    revision: int = 1
 
 
 @dataclass(frozen=True, slots=True)
