@@ -9,6 +9,7 @@ import json
 import os
 import tempfile
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
@@ -33,8 +34,17 @@ def run_id_at(moment: datetime) -> str:
     return f"run-{instant(moment)}".replace(":", "-").replace(".", "-")
 
 
-def write_artifact(out: Path, created_at: datetime, content: dict[str, Any]) -> Path:
-    """Write `content` into the folder `out`, or as the file `out` if that ends in `.json`; gives the file.
+@dataclass(frozen=True, slots=True)
+class Written:
+    """An artifact that stands: its file, its run's id, and all that is in it."""
+
+    file: Path
+    run_id: str
+    told: dict[str, Any]
+
+
+def write_artifact(out: Path, created_at: datetime, content: dict[str, Any]) -> Written:
+    """Write `content` into the folder `out`, or as the file `out` if that ends in `.json`.
 
     `runId` and `createdAt` are set here. In a folder no earlier artifact is overwritten: the next free millisecond
     names the run. Raises OSError.
@@ -46,7 +56,7 @@ def write_artifact(out: Path, created_at: datetime, content: dict[str, Any]) -> 
         told = {"runId": run_id, "createdAt": instant(created_at), **content}
         target = out if out.suffix == ".json" else folder / f"{run_id}.json"
         if _put(folder, target, told, replace=target is out):
-            return target
+            return Written(target, run_id, told)
         created_at += timedelta(milliseconds=1)
 
 

@@ -6,8 +6,9 @@ It must not know cases: what is wrong here is charged to none.
 from __future__ import annotations
 
 import http.client
-import ssl
-from urllib.parse import urlsplit
+import urllib.error
+import urllib.request
+from typing import Any
 
 import psycopg2
 

@@ -4,18 +4,28 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from messaging.invariants import CRITICAL_INVARIANTS
 from messaging.replay.cases import CaseResult, CaseStatus, FailureType
 
 
-def summary_of(results: Sequence[CaseResult], *, diagnosis: str | None = None) -> dict[str, Any]:
-    """The summary of these results; with a diagnosis of the preflight, one infra_error and nothing else."""
+@dataclass(frozen=True, slots=True)
+class Trouble:
+    """What went wrong beside the cases, so that none is charged with it; `diagnosis` is one line."""
+
+    failure_type: FailureType
+    diagnosis: str
+    count: int = 1
+
+
+def summary_of(results: Sequence[CaseResult], troubles: Sequence[Trouble] = ()) -> dict[str, Any]:
+    """The summary of these results, and of what went wrong beside them."""
     statuses = Counter(result.status for result in results)
     failures = Counter(result.failure_type for result in results if result.failure_type is not None)
-    if diagnosis is not None:
-        failures[FailureType.INFRA] += 1
+    for trouble in troubles:
+        failures[trouble.failure_type] += trouble.count
     broken = Counter(violation.name for result in results for violation in result.violations)
     return {
         "cases": len(results),
@@ -34,7 +44,7 @@ def summary_of(results: Sequence[CaseResult], *, diagnosis: str | None = None) -
             "risk": _mean(result.case.risk.score for result in results),
             "durationMs": _mean(result.duration_ms for result in results if result.attempts),
         },
-        "diagnosis": diagnosis,
+        "diagnosis": "; ".join(trouble.diagnosis for trouble in troubles) or None,
     }
 
 
