@@ -1,12 +1,12 @@
-"""Mail in: lead messages are stored with their jobs in one transaction; each job drafts one reply, to be sent.
+"""Mail, SMS and LinkedIn messages in: stored with their jobs in one transaction; each job drafts one reply, to be sent.
 
-It must not know SQL, SMTP or how a reply is worded.
+It must not know SQL, how a channel is spoken to or how a reply is worded.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 from uuid import UUID
 
@@ -18,7 +18,7 @@ from actors.dispatch import Dispatched, Job, dispatch, dispatch_many
 from messaging import draft_store, mail_store
 from messaging.drafters import drafter_for
 from messaging.drafts import Drafter, DraftRequest, DraftText
-from messaging.inbox import InboundMail
+from messaging.formats import Channel, shaped
 from messaging.send_time import send_at, zone_named
 from middleware import metrics
 from middleware.configuration import settings_in_force
@@ -33,7 +33,7 @@ _DRAFTED = "drafted"
 
 @dataclass(frozen=True, slots=True)
 class TakenIn:
-    """What came of one ingest: the distinct lead messages, how many mails were new or known, jobs dispatched."""
+    """What came of one ingest: the distinct lead messages, how many were new or known, jobs dispatched."""
 
     lead_message_ids: tuple[UUID, ...]
     new: int
@@ -46,8 +46,9 @@ def inbound_key(lead_message_id: UUID) -> str:
     return f"inbound:{lead_message_id}"
 
 
-def take_in(client_id: str, campaign_id: UUID, mails: Sequence[InboundMail]) -> TakenIn:
-    """Store these mails and dispatch their jobs, all or nothing: none is answered before its newer sibling is stored.
+def take_in(client_id: str, campaign_id: UUID, mails: Sequence[mail_store.Inbound]) -> TakenIn:
+    """Store these mails and messages and dispatch their jobs, all or nothing: none is answered before its newer sibling
+    is stored.
 
     Safe to repeat and to run many times at once: what was stored stays, and a lead message that has had its job is
     not dispatched again, even when the job's row is long gone. Raises NotFound for an unknown client.
@@ -101,7 +102,8 @@ def inbound_post_process(lead_message_id: str, lead_id: str | None = None) -> di
 
 
 def _draft(message: draft_store.InboundMessage, drafter: Drafter) -> DraftText:
-    return drafter.draft(
+    """The reply as its channel writes it. One that does not fit is kept all the same: sending it is refused by name."""
+    written = drafter.draft(
         DraftRequest(
             inbound_text=message.body,
             inbound_subject=message.subject,
@@ -113,6 +115,9 @@ def _draft(message: draft_store.InboundMessage, drafter: Drafter) -> DraftText:
             signature=message.signature,
         )
     )
+    channel = Channel(message.channel)
+    subject = written.subject if channel is Channel.EMAIL else ""
+    return replace(written, subject=subject, body=shaped(channel, written.body))
 
 
 def _dispatch_send(message: draft_store.InboundMessage, draft_id: UUID) -> None:

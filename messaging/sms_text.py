@@ -1,8 +1,8 @@
 """How much one SMS carries, and where a longer text is parted. Pure; it knows nothing of leads or providers.
 
 One SMS carries 140 bytes (3GPP TS 23.038, 23.040): 160 characters of the seven-bit alphabet, of which a few cost two,
-or 70 UTF-16 units as soon as a single character is not in that alphabet. A part is an SMS of its own, without the header
-that joins segments (that would leave 153 and 67): each can be sent, refused and resumed by itself.
+or 70 UTF-16 units as soon as a single character is not in that alphabet. A part is an SMS of its own, without the
+header that joins segments (that would leave 153 and 67): each can be sent, refused and resumed by itself.
 """
 
 from __future__ import annotations
