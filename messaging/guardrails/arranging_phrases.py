@@ -103,5 +103,6 @@ LOGISTICS = any_of(
     r"|termin(?:e|vorschl\w+)? (?:vor|an|für|am|um)\b|(?:ruf\w*|melde\w*) (?:ich )?(?:sie|dich|mich)\b",
     r"(?:quand|quel(?:le)? (?:jour|date|heure|créneau))\b[^.!\n]{0,60}\?|(?:vous|te) convien(?:t|drait)\b"
     r"|créneaux?\b",
-    r"(?:cuándo|qué (?:día|hora|fecha))\b[^.!\n]{0,60}\?|le (?:viene|vendría|conviene) (?:bien|mejor)\b|le va bien\b",
+    r"(?:cuándo|qué (?:día|hora|fecha))\b[^.!\n]{0,60}\?|le (?:viene|vendría|conviene) (?:bien|mejor)\b"
+    r"|le va bien\b",
 )
