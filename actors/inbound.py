@@ -1,6 +1,6 @@
-"""Mail in: lead messages are stored with their jobs in one transaction; each job drafts one reply, to be sent.
+"""Mail, SMS and LinkedIn messages in: stored with their jobs in one transaction; each job drafts one reply, to be sent.
 
-It must not know SQL, SMTP or how a reply is worded.
+It must not know SQL, how a channel is spoken to or how a reply is worded.
 """
 
 from __future__ import annotations
@@ -18,7 +18,6 @@ from actors.dispatch import Dispatched, Job, dispatch, dispatch_many
 from messaging import draft_store, mail_store
 from messaging.drafters import drafter_for
 from messaging.drafting import WrittenReply, write_reply
-from messaging.inbox import InboundMail
 from messaging.send_time import send_at
 from middleware import metrics
 from middleware.configuration import settings_in_force
@@ -33,7 +32,7 @@ _DRAFTED = "drafted"
 
 @dataclass(frozen=True, slots=True)
 class TakenIn:
-    """What came of one ingest: the distinct lead messages, how many mails were new or known, jobs dispatched."""
+    """What came of one ingest: the distinct lead messages, how many were new or known, jobs dispatched."""
 
     lead_message_ids: tuple[UUID, ...]
     new: int
@@ -46,8 +45,9 @@ def inbound_key(lead_message_id: UUID) -> str:
     return f"inbound:{lead_message_id}"
 
 
-def take_in(client_id: str, campaign_id: UUID, mails: Sequence[InboundMail]) -> TakenIn:
-    """Store these mails and dispatch their jobs, all or nothing: none is answered before its newer sibling is stored.
+def take_in(client_id: str, campaign_id: UUID, mails: Sequence[mail_store.Inbound]) -> TakenIn:
+    """Store these mails and messages and dispatch their jobs, all or nothing: none is answered before its newer sibling
+    is stored.
 
     Safe to repeat and to run many times at once: what was stored stays, and a lead message that has had its job is
     not dispatched again, even when the job's row is long gone. Raises NotFound for an unknown client.

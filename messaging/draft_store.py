@@ -55,7 +55,12 @@ class KeptDraft:
 
 @dataclass(frozen=True, slots=True)
 class Outgoing:
-    """A draft with what a mail needs. `reference_ids` name the thread, oldest first, the answered mail last."""
+    """A draft with what sending it takes, on the channel of the lead message that it answers.
+
+    `reference_ids` name a mail's thread, oldest first, the answered mail last; `trigger_identity`, `trigger_recipient`
+    and `thread` are what a provider calls the answered message, the address it came to, and the conversation. `parts`
+    are the texts that go out, in order; the content alone until they have been fixed.
+    """
 
     draft_id: UUID
     status: str
@@ -70,13 +75,21 @@ class Outgoing:
     content: str
     in_reply_to: str | None
     reference_ids: tuple[str, ...]
+    channel: str
+    trigger_identity: str | None
+    trigger_recipient: str | None
+    thread: str | None
+    parts: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class SentMail:
-    """What went out, as the effect's result remembers it."""
+    """What went out, a mail or one part of another reply, as the effect's result remembers it.
 
-    internet_message_id: str
+    `identity` is a mail's Message-ID, or the channel and the provider's name for the message.
+    """
+
+    identity: str
     sent_at: datetime
 
 
@@ -133,11 +146,12 @@ def mark_processed(lead_message_id: UUID) -> None:
 
 
 def read_outgoing(draft_id: UUID) -> Outgoing:
-    """The draft as a mail. Raises NotFound."""
+    """The draft as it goes out. Raises NotFound."""
     rows = query(
         "SELECT draft.id, draft.status, draft.lead_id, draft.lead_message_id, client.id, client.name,"
         " client.sender_address, lead.name, lead.address, draft.subject, draft.content, trigger.internet_message_id,"
-        " trigger.reference_ids"
+        " trigger.reference_ids, coalesce(trigger.channel, 'email'), trigger.identity, trigger.recipient,"
+        " trigger.thread, coalesce(draft.parts, ARRAY[draft.content])"
         " FROM draft JOIN lead ON lead.id = draft.lead_id JOIN client ON client.id = lead.client_id"
         " LEFT JOIN lead_message AS trigger ON trigger.id = draft.lead_message_id WHERE draft.id = %s",
         (draft_id,),
@@ -146,17 +160,29 @@ def read_outgoing(draft_id: UUID) -> Outgoing:
         raise NotFound(f"no draft {draft_id}")
     values = list(rows[0])
     values[12] = _references(values[12], values[11])
+    values[17] = tuple(values[17])
     return Outgoing(*values)
+
+
+def fix_parts(draft_id: UUID, job_id: UUID, parts: Sequence[str]) -> bool:
+    """Say in which parts this job sends its draft, unless that was said before: then it stays, and False."""
+    rows = query(
+        "UPDATE draft SET parts = %s WHERE id = %s AND parts IS NULL AND status = 'sending' AND sending_job_id = %s"
+        " RETURNING id",
+        (list(parts), draft_id, job_id),
+    )
+    return bool(rows)
 
 
 def take_for_sending(draft_id: UUID, job_id: UUID) -> bool:
     """Make the draft this job's to send; False when it is past that, or another job's.
 
-    A job that held it before takes it up again: it runs anew only once its effect has been settled.
+    A job that held it before takes it up again: it runs anew only once its effect has been settled. What waits has no
+    part that went out, so its parts are fixed anew.
     """
     rows = query(
         "UPDATE draft SET status = 'sending', sending_job_id = %s, sending_at = clock_timestamp(),"
-        " updated_at = clock_timestamp() WHERE id = %s"
+        " parts = CASE WHEN status <> 'pending' THEN parts END, updated_at = clock_timestamp() WHERE id = %s"
         " AND (status = 'pending' OR (status IN ('sending', 'held', 'failed') AND sending_job_id = %s)) RETURNING id",
         (job_id, draft_id, job_id),
     )
@@ -183,31 +209,36 @@ def hold_draft(draft_id: UUID, job_id: UUID) -> bool:
     return bool(rows)
 
 
-def record_sent(outgoing: Outgoing, sent: SentMail) -> None:
-    """Write down that the draft's mail went out: the outbound lead message and the draft's status, in one transaction.
+def record_sent(outgoing: Outgoing, sent: SentMail, part: int = 1) -> None:
+    """Write down that a part of the draft went out: an outbound lead message; with the last part the draft is sent.
 
-    It is a fact, so it is taken whatever the draft's status was; repeating it changes nothing.
+    Parts go out in their order, so the last says that all did. It is a fact, so it is taken whatever the draft's status
+    was; repeating it changes nothing.
     """
     with atomic():
         lock_client(outgoing.client_id)
         lock_lead(outgoing.lead_id)
         query(
-            "INSERT INTO lead_message (id, lead_id, direction, identity, internet_message_id, in_reply_to,"
-            " reference_ids, subject, body, draft_id, sent_at)"
-            " VALUES (%s, %s, 'outbound', %s, %s, %s, %s, %s, %s, %s, %s) ON CONFLICT DO NOTHING",
+            "INSERT INTO lead_message (id, lead_id, direction, channel, identity, internet_message_id, in_reply_to,"
+            " reference_ids, subject, body, draft_id, sent_at, thread)"
+            " VALUES (%s, %s, 'outbound', %s, %s, %s, %s, %s, %s, %s, %s, %s, %s) ON CONFLICT DO NOTHING",
             (
-                uuid5(_NAMESPACE, str(outgoing.draft_id)),
+                uuid5(_NAMESPACE, str(outgoing.draft_id) if part == 1 else f"{outgoing.draft_id}:{part}"),
                 outgoing.lead_id,
-                sent.internet_message_id,
-                sent.internet_message_id,
+                outgoing.channel,
+                sent.identity,
+                sent.identity if outgoing.channel == "email" else None,
                 outgoing.in_reply_to,
                 " ".join(outgoing.reference_ids),
                 outgoing.subject,
-                outgoing.content,
+                outgoing.parts[part - 1],
                 outgoing.draft_id,
                 sent.sent_at,
+                outgoing.thread,
             ),
         )
+        if part < len(outgoing.parts):
+            return
         query(
             "UPDATE draft SET status = 'sent', refusal = NULL, updated_at = clock_timestamp()"
             " WHERE id = %s AND status <> 'sent'",

@@ -12,6 +12,7 @@ from datetime import datetime
 
 from messaging.draft_store import InboundMessage
 from messaging.drafts import Drafter, DraftRequest, DraftText
+from messaging.formats import Channel, shaped
 from messaging.invariants import DraftContext, Violation, objections
 from messaging.send_time import zone_named
 
@@ -91,8 +92,14 @@ def context_for(request: DraftRequest, as_of: datetime) -> DraftContext:
 
 
 def _judged(drafter: Drafter, request: DraftRequest, context: DraftContext, revision: int) -> WrittenReply:
-    draft = drafter.draft(request)
+    draft = _shaped(drafter.draft(request), Channel(request.channel))
     return WrittenReply(draft, request, tuple(objections(draft.body, context)), revision)
+
+
+def _shaped(draft: DraftText, channel: Channel) -> DraftText:
+    """The reply as its channel writes it; only a mail has a subject."""
+    subject = draft.subject if channel is Channel.EMAIL else ""
+    return replace(draft, subject=subject, body=shaped(channel, draft.body))
 
 
 def _told(objection: Violation) -> str:

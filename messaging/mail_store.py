@@ -1,4 +1,4 @@
-"""Stores received mail: a lead for each sender, a lead message for each mail, each once however often it comes.
+"""Stores what was received: a lead for each sender, a lead message for each mail, SMS or LinkedIn message, each once.
 
 It must not know drafts or jobs. Takes the gate's locks, in its order.
 """
@@ -10,6 +10,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from uuid import UUID, uuid5
 
+from messaging.inbound_texts import InboundText
 from messaging.inbox import InboundMail
 from messaging.never_answer import never_answer
 from messaging.store import ClientRow, lock_client, read_client
@@ -30,6 +31,9 @@ _CHUNK = 500
 #: What makes a lead message one of its kind: lead and identity.
 _Key = tuple[UUID, str]
 
+#: A received message, by whatever channel.
+Inbound = InboundMail | InboundText
+
 
 @dataclass(frozen=True, slots=True)
 class StoredMail:
@@ -40,17 +44,17 @@ class StoredMail:
     new: bool
 
 
-def store_mails(client_id: str, campaign_id: UUID, mails: Sequence[InboundMail]) -> list[StoredMail]:
-    """Store what is new of these mails, in one transaction; one answer each, in order.
+def store_mails(client_id: str, campaign_id: UUID, mails: Sequence[Inbound]) -> list[StoredMail]:
+    """Store what is new of these mails and messages, in one transaction; one answer each, in order.
 
-    A mail's identity is unique for its lead and direction. `sent_at` is the mail's date, at most now; without one the
+    An identity is unique for its lead and direction. `sent_at` is the message's date, at most now; without one the
     time of the first ingest, which is kept. Ingests of the same leads go one after the other. Raises NotFound.
     """
     with atomic():
         lock_client(client_id)
         client = read_client(client_id)
         leads = _lock_leads(client_id, campaign_id, mails)
-        placed = [(mail, (leads[mail.sender], _identity(mail))) for mail in mails]
+        placed = [(mail, (leads[_address(mail)], _identity(mail))) for mail in mails]
         fresh: set[UUID] = set()
         ids: dict[_Key, UUID] = {}
         for start in range(0, len(placed), _CHUNK):
@@ -89,9 +93,9 @@ def note_jobs(jobs: Mapping[UUID, UUID]) -> None:
     )
 
 
-def _lock_leads(client_id: str, campaign_id: UUID, mails: Sequence[InboundMail]) -> dict[str, UUID]:
+def _lock_leads(client_id: str, campaign_id: UUID, mails: Sequence[Inbound]) -> dict[str, UUID]:
     """The senders' leads by address, made where absent, all locked in one order (by address)."""
-    names = {mail.sender: mail.sender_name for mail in reversed(mails)}
+    names = {_address(mail): mail.sender_name for mail in reversed(mails)}
     addresses = sorted(names)
     query(
         "INSERT INTO lead (id, client_id, campaign_id, address, name)"
@@ -113,33 +117,48 @@ def _lock_leads(client_id: str, campaign_id: UUID, mails: Sequence[InboundMail])
     return dict(rows)
 
 
-def _insert(client: ClientRow, placed: Sequence[tuple[InboundMail, _Key]]) -> set[UUID]:
+def _insert(client: ClientRow, placed: Sequence[tuple[Inbound, _Key]]) -> set[UUID]:
     """Insert those that are not there; gives the ids of the new ones."""
     own = (client.sender_address, *client.own_addresses)
-    mails = [mail for mail, _ in placed]
+    columns = zip(*(_columns(message, own) for message, _ in placed), strict=True)
     rows = query(
-        "INSERT INTO lead_message (id, lead_id, direction, identity, internet_message_id, in_reply_to, reference_ids,"
-        " subject, body, never_answer, sent_at)"
-        " SELECT w.id, w.lead, 'inbound', w.identity, w.mail_id, w.answered, w.refs, w.subject, w.body, w.never,"
-        " least(coalesce(w.sent_at, clock_timestamp()), clock_timestamp())"
+        "INSERT INTO lead_message (id, lead_id, direction, identity, channel, internet_message_id, in_reply_to,"
+        " reference_ids, subject, body, never_answer, sent_at, recipient, thread)"
+        " SELECT w.id, w.lead, 'inbound', w.identity, w.channel, w.mail_id, w.answered, w.refs, w.subject, w.body,"
+        " w.never, least(coalesce(w.sent_at, clock_timestamp()), clock_timestamp()), w.recipient, w.thread"
         " FROM unnest(%s::uuid[], %s::uuid[], %s::text[], %s::text[], %s::text[], %s::text[], %s::text[], %s::text[],"
-        " %s::text[], %s::timestamptz[]) WITH ORDINALITY"
-        " AS w (id, lead, identity, mail_id, answered, refs, subject, body, never, sent_at, place)"
+        " %s::text[], %s::text[], %s::timestamptz[], %s::text[], %s::text[]) WITH ORDINALITY AS w (id, lead, identity,"
+        " channel, mail_id, answered, refs, subject, body, never, sent_at, recipient, thread, place)"
         " ORDER BY w.place ON CONFLICT DO NOTHING RETURNING id",
         (
             [uuid5(_NAMESPACE, f"inbound:{lead_id}:{identity}") for _, (lead_id, identity) in placed],
             [lead_id for _, (lead_id, _) in placed],
             [identity for _, (_, identity) in placed],
-            [mail.internet_message_id for mail in mails],
-            [mail.in_reply_to for mail in mails],
-            [" ".join(mail.references) for mail in mails],
-            [cap_text(mail.subject, _LINE_BYTES) for mail in mails],
-            [cap_text(mail.body, _BODY_BYTES) for mail in mails],
-            [never_answer(mail, own) for mail in mails],
-            [mail.sent_at for mail in mails],
+            *(list(column) for column in columns),
         ),
     )
     return {row[0] for row in rows}
+
+
+def _columns(message: Inbound, own: Collection[str]) -> tuple[object, ...]:
+    """A lead message's columns from `channel` on, in the order of the insert."""
+    body = cap_text(message.body, _BODY_BYTES)
+    if isinstance(message, InboundText):
+        never = "own_address" if message.sender in own else None
+        channel = message.channel.value
+        return (channel, None, None, "", "", body, never, message.sent_at, message.recipient, message.thread)
+    return (
+        "email",
+        message.internet_message_id,
+        message.in_reply_to,
+        " ".join(message.references),
+        cap_text(message.subject, _LINE_BYTES),
+        body,
+        never_answer(message, own),
+        message.sent_at,
+        None,
+        None,
+    )
 
 
 def _ids(keys: Sequence[_Key]) -> dict[_Key, UUID]:
@@ -152,6 +171,10 @@ def _ids(keys: Sequence[_Key]) -> dict[_Key, UUID]:
     return {(row[0], row[1]): row[2] for row in rows}
 
 
-def _identity(mail: InboundMail) -> str:
+def _address(message: Inbound) -> str:
+    return message.lead_address if isinstance(message, InboundText) else message.sender
+
+
+def _identity(mail: Inbound) -> str:
     data = mail.identity.encode()
     return mail.identity if len(data) <= _IDENTITY_BYTES else f"sha256:{hashlib.sha256(data).hexdigest()}"

@@ -75,6 +75,8 @@ class LeadMessage(Table):
     sent_at = InstantField()
     created_at = InstantField()
     arrival = BigIntegerField()
+    recipient = TextField(null=True)
+    thread = TextField(null=True)
 
     class Meta:
         table_name = "lead_message"
@@ -98,6 +100,7 @@ class Draft(Table):
     sending_at = InstantField(null=True)
     created_at = InstantField()
     updated_at = InstantField()
+    parts = TextsField(null=True)
 
     class Meta:
         table_name = "draft"

@@ -178,3 +178,10 @@ class MailUnreadable(CallboardError):
 
     Acts: an operator, who looks at the file; ingest reports it and goes on.
     """
+
+
+class LineUnreadable(CallboardError):
+    """The line is not a message that can be read.
+
+    Acts: an operator, who looks at the line; ingest reports it and goes on.
+    """
