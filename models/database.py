@@ -179,6 +179,27 @@ def atomic() -> Iterator[None]:
         after_commit(call)
 
 
+@contextmanager
+def undone() -> Iterator[None]:
+    """A transaction that is rolled back however the body ends; what was to follow its commit never runs.
+
+    It may write where only reading is the rule (`only_reading`). Raises RuntimeError inside another transaction.
+    """
+    if in_transaction():
+        raise RuntimeError("what is undone cannot be a part of something else")
+    try:
+        with atomic():
+            query("SET TRANSACTION READ WRITE")
+            yield
+            raise _Undo
+    except _Undo:
+        return
+
+
+class _Undo(Exception):
+    """Ends `undone`; nobody else sees it."""
+
+
 def after_commit(call: Callable[[], None]) -> None:
     """Run `call` after the outermost `atomic` has committed; at once when no transaction is open."""
     pending = _pending()

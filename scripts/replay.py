@@ -11,7 +11,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from policy.errors import CallboardError, NotFound
+from policy.errors import CallboardError, NotFound, ServersNotFound
 from scripts.exits import ExitCode, one_line, unreachable_line, unreachable_server
 from scripts.parsing import Subparsers
 from scripts.replay_config import ask_of, bar_of, config_told, selection_told
@@ -46,6 +46,7 @@ class Replay:
     began_s: float
     selection: Selection | None = None
     results: Sequence[CaseResult] = ()
+    candidates: int = 0
     told: list[dict[str, Any]] = field(default_factory=list)
     summary: dict[str, Any] = field(default_factory=dict)
     troubles: list[Trouble] = field(default_factory=list)
@@ -88,6 +89,7 @@ def _carry_out(replay: Replay) -> None:
     from messaging.replay.cases import FailureType
     from messaging.replay.preflight import preflight
     from messaging.replay.summary import summary_of
+    from scripts.replay_jobs import replay_jobs
 
     try:
         if not replay.troubles:
@@ -95,10 +97,12 @@ def _carry_out(replay: Replay) -> None:
             if diagnosis is not None:
                 replay.trouble(FailureType.INFRA, diagnosis)
             elif replay.args.jobs is not None:
-                _replay_jobs(replay)
+                replay_jobs(replay)
                 return
             else:
                 _replay_cases(replay)
+    except ServersNotFound as error:
+        replay.trouble(FailureType.INFRA, str(error))
     except Exception as error:
         server = unreachable_server(error)
         if server is None:
@@ -133,7 +137,7 @@ def _select(replay: Replay) -> bool:
     except NotFound as error:
         replay.trouble(FailureType.SELECTION, str(error))
         return False
-    replay.selection = selection
+    replay.selection, replay.candidates = selection, selection.candidates
     if selection.missing:
         named = ", ".join(str(one) for one in selection.missing[:3])
         more = f" and {len(selection.missing) - 3} more" if len(selection.missing) > 3 else ""
@@ -161,10 +165,6 @@ def _run_cases(replay: Replay, selection: Selection) -> None:
         replay.trouble(FailureType.EXECUTION, what, len(outcome.stopped))
 
 
-def _replay_jobs(replay: Replay) -> None:
-    raise NotImplementedError
-
-
 def _end(replay: Replay) -> ExitCode:
     """Write the artifact, keep drafts if asked to, report. An interrupt goes on from here."""
     from messaging.replay.artifact import write_artifact
@@ -190,7 +190,7 @@ def _content(replay: Replay) -> dict[str, Any]:
     duration_ms = round((time.monotonic() - replay.began_s) * 1000)
     return {
         "config": config_told(replay.args, replay.settings),
-        "selection": selection_told(replay.selection),
+        "selection": selection_told(replay.selection, candidates=replay.candidates, selected=len(replay.told)),
         "summary": {**replay.summary, "interrupted": replay.cut_short is not None, "durationMs": duration_ms},
         "cases": replay.told,
         "baselineDiff": diff(replay.results, replay.args.baseline) if replay.args.baseline else None,
@@ -203,7 +203,7 @@ def _code(replay: Replay) -> ExitCode:
     from messaging.replay.summary import is_clean
 
     ours = any(trouble.failure_type is not FailureType.SELECTION for trouble in replay.troubles)
-    unknown = replay.troubles and replay.selection is None
+    unknown = bool(replay.troubles) and replay.selection is None
     empty = not replay.told and not replay.args.allow_empty
     if not ours and (unknown or empty):
         return ExitCode.NOTHING_MATCHED

@@ -69,26 +69,16 @@ def config_told(args: argparse.Namespace, settings: Settings) -> dict[str, Any]:
     }
 
 
-def selection_told(selection: Selection | None) -> dict[str, Any]:
-    """What was selected, out of how many, and from when; nothing where the preflight failed."""
+def selection_told(selection: Selection | None, *, candidates: int, selected: int) -> dict[str, Any]:
+    """What was selected, out of how many, and from when."""
     from messaging.replay.artifact import instant
 
-    if selection is None:
-        return {
-            "from": None,
-            "to": None,
-            "widened": False,
-            "candidates": 0,
-            "selected": 0,
-            "missing": [],
-            "warnings": [],
-        }
     return {
-        "from": instant(selection.since),
-        "to": instant(selection.until),
-        "widened": selection.widened,
-        "candidates": selection.candidates,
-        "selected": len(selection.cases),
-        "missing": [str(one) for one in selection.missing],
-        "warnings": selection.warnings,
+        "from": instant(selection.since) if selection else None,
+        "to": instant(selection.until) if selection else None,
+        "widened": selection.widened if selection else False,
+        "candidates": candidates,
+        "selected": selected,
+        "missing": [str(one) for one in selection.missing] if selection else [],
+        "warnings": selection.warnings if selection else [],
     }

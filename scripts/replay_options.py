@@ -124,6 +124,14 @@ def _check_jobs(parser: argparse.ArgumentParser, args: argparse.Namespace, named
         parser.error("--jobs needs --dry-run: a job is replayed without its effects, or not at all")
     if named or args.channel or args.baseline or args.keep_drafts:
         parser.error("--jobs goes with none of --thread-ids, --thread-ids-file, --channel, --baseline, --keep-drafts")
+    from scripts.replay_jobs import FilterUnreadable, read_filter
+
+    try:
+        args.wanted_jobs = read_filter(
+            args.jobs, client_id=args.client_id, since=args.since, until=args.until, limit=args.limit
+        )
+    except FilterUnreadable as error:
+        parser.error(f"argument --jobs: {error}")
 
 
 def _thread_ids(text: str) -> tuple[UUID, ...]:
