@@ -55,6 +55,6 @@ def _counted(title: str, counts: dict[str, int]) -> Iterator[str]:
 def _failed(cases: list[dict[str, Any]]) -> Iterator[str]:
     failed = [case for case in cases if case["failureType"]]
     for case in failed[:_SHOWN]:
-        yield harmless(f"failed    {case['caseId']}  {case['failureType']}: {case['failure']}")
+        yield harmless(f"failed    {case['caseId']}  {case['failureType']}: {case['failure']}", keep_spaces=True)
     if len(failed) > _SHOWN:
         yield f"          and {len(failed) - _SHOWN} more: see the artifact"

@@ -35,6 +35,18 @@ _MACHINE_TALK = re.compile(
     re.I | re.M,
 )
 _MARKUP = re.compile(r"^#{1,6} |\*\*[^*\n]+\*\*|```|</?(?:p|br|div|b|strong|ul|li|html)\b[^>]*>", re.M)
+_PRICE_ASKED = re.compile(
+    r"\bhow much\b|\bwhat (?:does|do|would|is|are|'s)\b[^.!?\n]{0,40}\b(?:cost|price|pricing|fees?|rates?)\b"
+    r"|\b(?:price|pricing|costs?|rates?|fees?|quote)\b[^.!\n]{0,40}\?"
+    r"|\b(?:send|share|give|need|want)\b[^.!?\n]{0,40}\b(?:prices?|pricing|quote|price list)\b"
+    r"|\b(?:was kostet|wie viel|wieviel|preisliste|combien|quel (?:est le )?(?:prix|tarif)|cuánto)\b",
+    re.I,
+)
+_OF_MONEY = re.compile(
+    r"[$€£]|\b\d[\d.,]*\s?(?:usd|eur|gbp|euros?|dollars?)\b|\b(?:pric\w*|costs?|fees?|rates?|quote|budget|preis\w*|kosten"
+    r"|tarif\w*|prix|precio\w*)\b",
+    re.I,
+)
 #: How a draft says that it has understood a no: no more of it.
 _LETS_GO = re.compile(
     r"\b(?:not (?:follow|contact|write|bother|e-?mail|reach)|no further|won't (?:follow|contact|write|bother|hear)"
@@ -90,6 +102,12 @@ def _leaves_meeting(draft: _Draft) -> str | None:
     return None if moves or asks(draft.said) else draft.said.strip()
 
 
+def _passes_over_price(draft: _Draft) -> str | None:
+    """The lead asks what it costs, and the draft says nothing of money, not even that it will."""
+    asked = _PRICE_ASKED.search(draft.inbound)
+    return asked[0] if asked and not draft.refused and not _OF_MONEY.search(draft.said) else None
+
+
 def _found(pattern: re.Pattern[str]) -> Callable[[_Draft], str | None]:
     def check(draft: _Draft) -> str | None:
         found = pattern.search(draft.said)
@@ -110,6 +128,7 @@ CHECKS: tuple[tuple[str, int, Callable[[_Draft], str | None]], ...] = (
     ("ignores_refusal", 60, _ignores_refusal),
     ("machine_talk", 50, _found(_MACHINE_TALK)),
     ("leaves_meeting", 35, _leaves_meeting),
+    ("passes_over_price", 15, _passes_over_price),
     ("markup", 20, _found(_MARKUP)),
     ("too_long", 20, _too_long),
 )
