@@ -87,6 +87,8 @@ class ModelClient:
             # What a lead wrote goes to the configured address, and nowhere that it may point to.
             http_client=openai.DefaultHttpxClient(follow_redirects=False),
         )
+        # The client names its platform in every request and runs a program to find out: now, not among the questions.
+        _ = self._client.default_headers
 
     def ask(self, question: Question) -> dict[str, Any]:
         """The answer's object. Raises ModelAnswerUnusable, ModelRefused, the client's errors of connection and time.
