@@ -9,13 +9,13 @@ from __future__ import annotations
 import json
 import logging
 import re
-import time
 from dataclasses import dataclass, field
 from typing import Any
 
 import openai
 
 from messaging.drafts import DraftRequest, DraftText, inputs_digest, reply_subject
+from messaging.model_deadline import deadline, under_deadline
 from messaging.reply_prompt import ANSWER_SCHEMA, PROMPT_KEY, SYSTEM_PROMPT, question
 from policy.errors import CallboardError
 
@@ -66,10 +66,10 @@ class ModelEndpoint:
 
 
 class ModelDrafter:
-    """Asks a model for each reply. Safe to share between threads; keeps its connections until `close`."""
+    """Asks a model for each reply, on a connection of its own. Safe to share between threads."""
 
     def __init__(self, endpoint: ModelEndpoint, *, timeout_s: float) -> None:
-        """`timeout_s` is for the whole answer, and for each silence in it. Connects nothing."""
+        """`timeout_s` is for the whole, from the connection to the answer's last byte. Connects nothing."""
         for name in _TALKATIVE:
             logging.getLogger(name).setLevel(logging.WARNING)
         self._model = endpoint.model
@@ -80,7 +80,12 @@ class ModelDrafter:
             max_retries=0,
             timeout=openai.Timeout(timeout_s, connect=min(_CONNECT_S, timeout_s)),
             # What a lead wrote goes to the configured address, and nowhere that it may point to.
-            http_client=openai.DefaultHttpxClient(follow_redirects=False),
+            # A connection for each request, so that its deadline ends that one and no other.
+            http_client=openai.DefaultHttpxClient(
+                follow_redirects=False,
+                headers={"Connection": "close"},
+                event_hooks={"request": [under_deadline]},
+            ),
         )
 
     def draft(self, request: DraftRequest) -> DraftText:
@@ -108,25 +113,25 @@ class ModelDrafter:
         self._client.close()
 
     def _ask(self, asked: str) -> bytes:
-        """The answer's bytes; read piece by piece, for the client's own time limit is for each piece alone."""
-        deadline_s = time.monotonic() + self._timeout_s
+        """The answer's bytes, within the time for the whole and the size for any."""
         pieces = bytearray()
-        with self._client.chat.completions.with_streaming_response.create(
-            model=self._model,
-            messages=[{"role": "system", "content": SYSTEM_PROMPT}, {"role": "user", "content": asked}],
-            # Not `max_tokens`, which newer models refuse; where neither is known, time and size are the limits.
-            max_completion_tokens=ANSWER_TOKENS,
-            response_format={
-                "type": "json_schema",
-                "json_schema": {"name": "reply", "strict": True, "schema": ANSWER_SCHEMA},
-            },
-        ) as response:
+        with (
+            deadline(self._timeout_s),
+            self._client.chat.completions.with_streaming_response.create(
+                model=self._model,
+                messages=[{"role": "system", "content": SYSTEM_PROMPT}, {"role": "user", "content": asked}],
+                # Not `max_tokens`, which newer models refuse; where neither is known, time and size are the limits.
+                max_completion_tokens=ANSWER_TOKENS,
+                response_format={
+                    "type": "json_schema",
+                    "json_schema": {"name": "reply", "strict": True, "schema": ANSWER_SCHEMA},
+                },
+            ) as response,
+        ):
             for piece in response.iter_bytes():
                 pieces += piece
                 if len(pieces) > _ANSWER_BYTES:
                     raise ModelAnswerUnusable(f"the model's answer is longer than {_ANSWER_BYTES} bytes")
-                if time.monotonic() > deadline_s:
-                    raise TimeoutError(f"the model's answer took longer than {self._timeout_s:g} s")
         return bytes(pieces)
 
 
