@@ -33,8 +33,8 @@ _ASKS = any_of(
     r"(?:please|pls|kindly) unsubscribe\b(?! (?:here|by|using|via|at|through|below|with|from the link))",
     rf"{_WISH} (?:unsubscribe|be (?:removed|taken off|unsubscribed)|opt[ -]?out)\b",
     rf"(?:remove|take|delete|erase) {_MINE}\b[^.!?\n]{{0,30}}\b(?:from|off|out of|of) [^.!?\n]{{0,30}}\b{_LIST}\b",
-    rf"(?:please|pls|kindly) (?:remove|delete|erase) {_MINE}(?: now| immediately| at once)?"
-    r"(?=\s*(?:[.,!;]|thanks?\b|\n|$))",
+    rf"(?:please|pls|kindly) (?:remove|delete|erase) {_MINE}"
+    r"(?: now| immediately| at once)?(?=\s*(?:[.,!;]|thanks?\b|\n|$))",
     r"opt (?:me|us) out\b",
     r"(?:please|kindly) opt[ -]?out\b",
     r"(?:i|we)(?:'m| am|'re| are)? opt(?:ing)? out\b",
