@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, TypeAlias
@@ -30,6 +31,9 @@ __all__ = ["DispatchContended", "Dispatched", "Duplicate", "Job", "dispatch", "d
 _SOURCE = "dispatch"
 #: Jobs in one insert: large enough to amortise the round trip, small enough to keep locks short.
 _CHUNK = 1_000
+
+#: Set while a recorded job is replayed: what it dispatches is handed over instead, and never becomes a job.
+taken_by: ContextVar[Callable[[Wanted], None] | None] = ContextVar("callboard_dispatches_taken_by", default=None)
 
 AnyActor: TypeAlias = "Actor[Any, Any]"
 
@@ -96,6 +100,9 @@ def dispatch(
 
 def dispatch_many(jobs: Iterable[Job]) -> list[Dispatched | Duplicate]:
     """Dispatch many jobs, one insert a thousand; one answer each, in order. Raises as `dispatch` does."""
+    take = taken_by.get()
+    if take is not None:
+        return [_taken(take, _wanted(job)) for job in jobs]
     settings = settings_in_force()
     connect_database(settings)
     wanted = [(_broker_of(job), _wanted(job)) for job in jobs]
@@ -108,6 +115,11 @@ def dispatch_many(jobs: Iterable[Job]) -> list[Dispatched | Duplicate]:
         )
         answers += _answers(chunk, inserted)
     return answers
+
+
+def _taken(take: Callable[[Wanted], None], wanted: Wanted) -> Dispatched:
+    take(wanted)
+    return Dispatched(str(wanted.id), wanted.dispatch_key, wanted.correlation_id, False)
 
 
 def _wanted(job: Job) -> Wanted:

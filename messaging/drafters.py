@@ -21,4 +21,9 @@ def drafter_for(settings: Settings) -> Drafter:
     from messaging.model_drafter import ModelDrafter, ModelEndpoint  # noqa: PLC0415
 
     endpoint = ModelEndpoint(settings.llm_base_url, settings.llm_model, settings.llm_api_key)
-    return ModelDrafter(endpoint, timeout_s=min(MODEL_TIMEOUT_S, settings.lease_s * _LEASE_SHARE))
+    return ModelDrafter(endpoint, timeout_s=model_timeout_s(settings))
+
+
+def model_timeout_s(settings: Settings) -> float:
+    """How long one answer of the model may take, in seconds."""
+    return min(MODEL_TIMEOUT_S, settings.lease_s * _LEASE_SHARE)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from peewee import BigIntegerField, BooleanField, IntegerField, TextField, UUIDField
+from peewee import BigIntegerField, BooleanField, CompositeKey, IntegerField, TextField, UUIDField
 
 from models.tables import InstantField, Table, TextsField
 
@@ -104,3 +104,22 @@ class Draft(Table):
 
     class Meta:
         table_name = "draft"
+
+
+class ReplayDraft(Table):
+    """A draft that a replay was asked to keep. It stands apart from drafts: it can never be sent."""
+
+    run_id = TextField()
+    lead_message_id = UUIDField()
+    subject = TextField()
+    content = TextField()
+    prompt_key = TextField()
+    model = TextField()
+    inputs_digest = TextField()
+    score = IntegerField(null=True)
+    failure_type = TextField(null=True)
+    created_at = InstantField()
+
+    class Meta:
+        table_name = "replay_draft"
+        primary_key = CompositeKey("run_id", "lead_message_id")

@@ -45,6 +45,7 @@ COMMANDS: Final[dict[str, str]] = {
     "doctor": "what is wrong with set-up and health",
     "check": "which invariant does not hold",
     "prune": "remove what is finished and old",
+    "replay": "past conversations through today's code, nothing let out",
     "bench": "measure Callboard against its peers",
 }
 
