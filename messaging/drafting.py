@@ -13,7 +13,8 @@ from datetime import datetime
 from messaging.draft_store import InboundMessage
 from messaging.drafts import Drafter, DraftRequest, DraftText
 from messaging.formats import Channel, shaped
-from messaging.invariants import DraftContext, Violation, objections
+from messaging.invariants import DraftContext, Violation
+from messaging.objections import objections
 from messaging.send_time import zone_named
 
 #: How often a reply is written at most, the first time counted: a model that was told twice what is wrong with it
@@ -87,7 +88,7 @@ def context_for(request: DraftRequest, as_of: datetime) -> DraftContext:
         known_links=tuple(request.known_links),
         drafted_on=as_of.astimezone(request.zone).date(),
         known_prices=tuple(request.known_prices),
-        channel=request.channel,
+        channel=Channel(request.channel),
     )
 
 

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import date, datetime, timezone, tzinfo
 
+from messaging.formats import Channel
 from messaging.guardrails.plain_text import clauses, is_blank, normalised, piece_at, without_quotes
 from messaging.guardrails.scheduling_links import canonical, link_hints, scheduling_links
 from messaging.guardrails.stances import (
@@ -35,7 +36,7 @@ class DraftContext:
 
     `inbound_sent_at` (aware) dates the lead's words and the draft's `tomorrow`, unless `drafted_on` is given.
     `offered_slots` are aware; `zone` is the clock in which draft and lead read them. `known_prices` and `channel`
-    matter to `objections` alone; without knowledge of prices (None) none is judged.
+    matter to `messaging.objections` alone; without knowledge of prices (None) none is judged.
     """
 
     inbound_text: str
@@ -45,7 +46,7 @@ class DraftContext:
     known_links: tuple[str, ...] = ()
     drafted_on: date | None = field(default=None)
     known_prices: tuple[str, ...] | None = None
-    channel: str = "email"
+    channel: Channel = Channel.EMAIL
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,11 +73,6 @@ def violations(draft_text: str, context: DraftContext) -> list[Violation]:
     case = _case(draft_text, context)
     judged = [(name, _RULES[name](case)) for name in CRITICAL_INVARIANTS[1:]]
     return [Violation(name, evidence) for name, evidence in judged if evidence is not None]
-
-
-def objections(draft_text: str, context: DraftContext) -> list[Violation]:
-    """All that keeps `draft_text` from being sent: the critical invariants, then the rules of replies, each once."""
-    return violations(draft_text, context)
 
 
 def _case(draft_text: str, context: DraftContext) -> _Case:

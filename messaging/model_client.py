@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import json
 import logging
-import time
 from dataclasses import dataclass, field
 from typing import Any
 
 import openai
 
+from messaging.model_deadline import deadline, under_deadline
 from policy.errors import CallboardError
 
 #: Bytes of an answer that are read: a lying endpoint may send for ever.
@@ -71,10 +71,10 @@ class Question:
 
 
 class ModelClient:
-    """One model at one endpoint. Safe to share between threads; keeps its connections until `close`."""
+    """One model at one endpoint, on a connection for each question. Safe to share between threads."""
 
     def __init__(self, endpoint: ModelEndpoint, *, timeout_s: float) -> None:
-        """`timeout_s` is for the whole answer, and for each silence in it. Connects nothing."""
+        """`timeout_s` is for the whole, from the connection to the answer's last byte. Connects nothing."""
         for name in _TALKATIVE:
             logging.getLogger(name).setLevel(logging.WARNING)
         self.model = endpoint.model
@@ -85,7 +85,12 @@ class ModelClient:
             max_retries=0,
             timeout=openai.Timeout(timeout_s, connect=min(_CONNECT_S, timeout_s)),
             # What a lead wrote goes to the configured address, and nowhere that it may point to.
-            http_client=openai.DefaultHttpxClient(follow_redirects=False),
+            # A connection for each request, so that its deadline ends that one and no other.
+            http_client=openai.DefaultHttpxClient(
+                follow_redirects=False,
+                headers={"Connection": "close"},
+                event_hooks={"request": [under_deadline]},
+            ),
         )
         # The client names its platform in every request and runs a program to find out: now, not among the questions.
         _ = self._client.default_headers
@@ -108,25 +113,25 @@ class ModelClient:
         self._client.close()
 
     def _ask(self, question: Question) -> bytes:
-        """The answer's bytes; read piece by piece, for the client's own time limit is for each piece alone."""
-        deadline_s = time.monotonic() + self._timeout_s
+        """The answer's bytes, within the time for the whole and the size for any."""
         pieces = bytearray()
-        with self._client.chat.completions.with_streaming_response.create(
-            model=self.model,
-            messages=[{"role": "system", "content": question.system}, {"role": "user", "content": question.text}],
-            # Not `max_tokens`, which newer models refuse; where neither is known, time and size are the limits.
-            max_completion_tokens=question.tokens,
-            response_format={
-                "type": "json_schema",
-                "json_schema": {"name": question.noun, "strict": True, "schema": question.schema},
-            },
-        ) as response:
+        with (
+            deadline(self._timeout_s),
+            self._client.chat.completions.with_streaming_response.create(
+                model=self.model,
+                messages=[{"role": "system", "content": question.system}, {"role": "user", "content": question.text}],
+                # Not `max_tokens`, which newer models refuse; where neither is known, time and size are the limits.
+                max_completion_tokens=question.tokens,
+                response_format={
+                    "type": "json_schema",
+                    "json_schema": {"name": question.noun, "strict": True, "schema": question.schema},
+                },
+            ) as response,
+        ):
             for piece in response.iter_bytes():
                 pieces += piece
                 if len(pieces) > _ANSWER_BYTES:
                     raise ModelAnswerUnusable(f"the model's answer is longer than {_ANSWER_BYTES} bytes")
-                if time.monotonic() > deadline_s:
-                    raise TimeoutError(f"the model's answer took longer than {self._timeout_s:g} s")
         return bytes(pieces)
 
 

@@ -28,10 +28,10 @@ _UNSENDABLE = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]")
 
 
 class ModelDrafter:
-    """Asks a model for each reply. Safe to share between threads; keeps its connections until `close`."""
+    """Asks a model for each reply. Safe to share between threads."""
 
     def __init__(self, endpoint: ModelEndpoint, *, timeout_s: float) -> None:
-        """`timeout_s` is for the whole answer, and for each silence in it. Connects nothing."""
+        """`timeout_s` is for the whole, from the connection to the answer's last byte. Connects nothing."""
         self._client = ModelClient(endpoint, timeout_s=timeout_s)
 
     def draft(self, request: DraftRequest) -> DraftText:

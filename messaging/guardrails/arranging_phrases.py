@@ -99,7 +99,8 @@ LOGISTICS = any_of(
     r"(?:see|speak|talk) (?:to |with )?you (?:then|on|at|there|tomorrow|next)\b",
     rf"(?:offer|have|propose|suggest|following|available|open)\b[^.!?\n]{{0,20}}\b{_TIME_WORDS}\b",
     r"(?:works|suits) (?:for|with) (?:me|us|our side)\b",
-    r"(?:wann|welcher (?:tag|termin)|welche (?:zeit|uhrzeit))\b[^.!\n]{0,60}\?|pass(?:t|en) (?:es )?(?:ihnen|dir|euch)\b"
+    r"(?:wann|welcher (?:tag|termin)|welche (?:zeit|uhrzeit))\b[^.!\n]{0,60}\?"
+    r"|pass(?:t|en) (?:es )?(?:ihnen|dir|euch)\b"
     r"|termin(?:e|vorschl\w+)? (?:vor|an|für|am|um)\b|(?:ruf\w*|melde\w*) (?:ich )?(?:sie|dich|mich)\b",
     r"(?:quand|quel(?:le)? (?:jour|date|heure|créneau))\b[^.!\n]{0,60}\?|(?:vous|te) convien(?:t|drait)\b"
     r"|créneaux?\b",

@@ -102,6 +102,9 @@ INFORMATION_ASKED = any_of(
     r"(?:how|what)(?: exactly| specifically)? (?:does|do|is|are|would|can|makes?|kind|sort|type|problem|else)\b"
     rf"(?![^.!?\n]{{0,40}}\b{_SCHEDULING}\b)[^.!\n]{{0,80}}\?",
     r"(?:explain|elaborate|clarify)\b",
+    r"(?:want|like|love|need|eager|curious|happy) to (?:know|learn|hear|read|understand) (?:\w+ )?"
+    r"(?:more|about|how|what)\b",
+    r"(?:más información|más detalles|cuánto cuesta|qué precio|quel (?:est le )?(?:prix|tarif|coût))\b",
     r"(?:before|prior to)(?: we| I)? (?:book|meet|call|talk|schedul|commit|demo|jump|hop|chat|speak|agree|set)",
     r"(?:was kostet|wie viel|wieviel|preis(?:e|liste)?|mehr informationen|combien|tarifs?|plus d'informations)\b",
 )

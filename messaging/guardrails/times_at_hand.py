@@ -89,12 +89,16 @@ class KnownTimes:
 
     def excuses(self, moment: Moment, said: DraftTimes) -> bool:
         """The lead named that time, or left it open and is being asked."""
-        if any(self._is_leads(moment, each) for each in self.lead_moments):
+        if self.named_by_lead(moment):
             return True
         if not asks(piece_at(sentences(said.text), moment.time.begin).words):
             return False
         ends = [self.on_our_clock(moment.time), self._until(moment.time)]
         return any(all(window.holds(end, moment.days) for end in ends if end) for window in self.windows)
+
+    def named_by_lead(self, moment: Moment) -> bool:
+        """The lead named that very time."""
+        return any(self._is_leads(moment, each) for each in self.lead_moments)
 
     def has_date(self, mention: DateMention) -> bool:
         """A day that is offered or that the lead named, or the lead's very words."""

@@ -62,7 +62,9 @@ def counts(told: dict[str, Any], of: str = "failureTypeCounts") -> dict[str, int
     return {name: count for name, count in told["summary"][of].items() if count}
 
 
-def test_a_dry_run_selects_the_riskiest_threads_and_runs_none(sampled: Sampled, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_dry_run_selects_the_riskiest_threads_and_runs_none(
+    sampled: Sampled, monkeypatch: pytest.MonkeyPatch
+) -> None:
     drafted_by(monkeypatch, lambda *_: pytest.fail("a dry run drafts nothing"))
 
     code, told = sampled.replay("--client-id", "sample", "--dry-run", "--limit", "20")
