@@ -1,4 +1,4 @@
-"""`callboard replay` on the sample: selection, judging, broken drafters, the baseline; no row but the sample's moves."""
+"""`callboard replay` on the sample: selection, judging, broken drafters, the baseline; no other row moves."""
 
 from __future__ import annotations
 
