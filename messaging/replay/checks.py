@@ -14,7 +14,8 @@ from messaging.guardrails.plain_text import normalised, without_quotes
 from messaging.guardrails.scheduling_links import scheduling_links
 from messaging.guardrails.stances import asks, asks_for_information, sells, speaks_logistics, wants_to_book
 from messaging.guardrails.times_at_hand import draft_times, known_times
-from messaging.invariants import CRITICAL_INVARIANTS, DraftContext, objections
+from messaging.invariants import CRITICAL_INVARIANTS, DraftContext
+from messaging.objections import objections
 from messaging.replay.cases import Finding
 
 #: Points of an objection of the pipeline's own: the reply would not go out.
