@@ -1,4 +1,4 @@
-"""`callboard replay` on the sample: what is selected, what is judged, what a broken drafter does, and that all stays."""
+"""`callboard replay` on the sample: selection, judging, broken drafters, the baseline; no row but the sample's moves."""
 
 from __future__ import annotations
 
@@ -18,7 +18,8 @@ from scripts.main import main
 #: Everything that a replay may not touch.
 _ROWS = (
     "SELECT (SELECT md5(string_agg(draft::text, '' ORDER BY id)) FROM draft), (SELECT count(*) FROM background_job),"
-    " (SELECT count(*) FROM side_effect), (SELECT md5(string_agg(lead_message::text, '' ORDER BY id)) FROM lead_message)"
+    " (SELECT count(*) FROM side_effect),"
+    " (SELECT md5(string_agg(lead_message::text, '' ORDER BY id)) FROM lead_message)"
 )
 
 Draft = Callable[[DeterministicDrafter, DraftRequest], DraftText]
