@@ -142,9 +142,8 @@ def _insert(client: ClientRow, placed: Sequence[tuple[Inbound, _Key]]) -> set[UU
 
 def _columns(message: Inbound, own: Collection[str]) -> tuple[object, ...]:
     """A lead message's columns from `channel` on, in the order of the insert."""
-    body = cap_text(message.body, _BODY_BYTES)
+    body, never = cap_text(message.body, _BODY_BYTES), _never(message, own)
     if isinstance(message, InboundText):
-        never = "own_address" if message.sender in own else None
         channel = message.channel.value
         return (channel, None, None, "", "", body, never, message.sent_at, message.recipient, message.thread)
     return (
@@ -154,7 +153,7 @@ def _columns(message: Inbound, own: Collection[str]) -> tuple[object, ...]:
         " ".join(message.references),
         cap_text(message.subject, _LINE_BYTES),
         body,
-        never_answer(message, own),
+        never,
         message.sent_at,
         None,
         None,
@@ -169,6 +168,13 @@ def _ids(keys: Sequence[_Key]) -> dict[_Key, UUID]:
         ([lead_id for lead_id, _ in keys], [identity for _, identity in keys]),
     )
     return {(row[0], row[1]): row[2] for row in rows}
+
+
+def _never(message: Inbound, own: Collection[str]) -> str | None:
+    """Why it must not be answered: a provider's messages bear no marks of machines, only their sender's name."""
+    if isinstance(message, InboundText):
+        return "own_address" if message.sender in own else None
+    return never_answer(message, own)
 
 
 def _address(message: Inbound) -> str:

@@ -76,7 +76,7 @@ def serve() -> Iterator[Serve]:
     def start(handler: Server, *, ssl_context: ssl.SSLContext | None = None, **options: Any) -> str:
         def speak() -> SMTP:
             protocol = SMTP(handler, loop=loop, **options)
-            ends.append(lambda: protocol.transport and protocol.transport.abort())
+            ends.append(lambda: protocol.transport and protocol.transport.close())
             return protocol
 
         listening = loop.create_server(speak, "127.0.0.1", 0, ssl=ssl_context)
@@ -182,7 +182,7 @@ def test_a_refusal_after_data_is_a_definite_one(serve: Serve, answer: str, kind:
 
 
 def drop(server: SMTP) -> str:
-    assert server.transport is not None
+    assert isinstance(server.transport, asyncio.WriteTransport)
     server.loop.call_soon_threadsafe(server.transport.abort)
     return "250 never heard"
 
