@@ -2,67 +2,48 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
-import dramatiq
 import pytest
 import redis
-from dramatiq.brokers.stub import StubBroker
 
-from actors.broker import setup
 from messaging.formats import Channel
 from messaging.outcomes import Outcomes, count_outcomes
 from messaging.provider import ProviderRefused
 from messaging.store import opt_out, pause_client
 from middleware import effects as effects_module
-from middleware.configuration import settings_in_force
 from middleware.worker_process import WorkerProcess
 from models.crash_points import CrashPointReached
 from models.database import close_connection, query
-from policy.errors import OutcomeUnknown, Terminal
-from tests.broker_cases import acting_process
+from policy.errors import Terminal
 from tests.integration.correspondence import CLIENT, draft_row
-from tests.integration.texting import PHONE, THREE_PARTS, Texting, effects, outbound, texting
+from tests.integration.texting import (
+    PHONE,
+    THREE_PARTS,
+    Serve,
+    Texting,
+    effects,
+    outbound,
+    parts_asked,
+    providing,
+    sender,
+    texting,
+)
 from tests.ledger_cases import dispatched
-from tests.unit.scripted_provider import Asked, Says, ScriptedProvider, cut
-
-Serve = Callable[[ScriptedProvider], ScriptedProvider]
+from tests.unit.scripted_provider import Asked, Says, ScriptedProvider
 
 
 @pytest.fixture
 def process(ledger_database: str, redis_client: redis.Redis) -> WorkerProcess:
     """A worker process that may act."""
-    former = dramatiq.broker.global_broker
-    setup()
-    dramatiq.broker.global_broker = former
-    return acting_process(StubBroker())
+    return sender()
 
 
 @pytest.fixture
 def serve(monkeypatch: pytest.MonkeyPatch) -> Iterator[Serve]:
     """Makes a provider the one that SMS and LinkedIn messages go to."""
-    running: list[ScriptedProvider] = []
-
-    def start(provider: ScriptedProvider) -> ScriptedProvider:
-        running.append(provider.__enter__())
-        for channel in ("SMS", "LINKEDIN"):
-            monkeypatch.setenv(f"CALLBOARD_{channel}_URL", provider.url)
-        settings_in_force.cache_clear()
-        return provider
-
-    yield start
-    for provider in running:
-        provider.__exit__(None, None, None)
-    settings_in_force.cache_clear()
-
-
-def honours_keys(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("CALLBOARD_SMS_IDEMPOTENT_SECONDS", "3600")
-    settings_in_force.cache_clear()
-
-
-def parts_asked(provider: ScriptedProvider) -> list[int]:
-    return [asked.body["part"] for asked in provider.asked]
+    with providing(monkeypatch) as start:
+        yield start
 
 
 def outcomes(rows: Texting) -> Outcomes:
@@ -209,81 +190,6 @@ def test_a_newer_message_between_two_parts_does_not_stop_the_rest(process: Worke
     rows.attempt(process)
 
     assert parts_asked(provider) == [1, 2, 2, 3]
-
-
-def test_a_part_without_an_answer_is_held_and_nothing_more_goes_out(process: WorkerProcess, serve: Serve) -> None:
-    provider, rows = serve(ScriptedProvider(Says(), cut)), texting(THREE_PARTS)
-
-    for _ in range(2):
-        with pytest.raises(OutcomeUnknown):
-            rows.attempt(process)
-
-    assert parts_asked(provider) == [1, 2]
-    assert draft_row(rows.draft_id) == ("held", None)
-    assert effects(rows.lead_message_id) == [("1", "CONFIRMED"), ("2", "UNKNOWN")]
-    assert (outcomes(rows).held, outcomes(rows).sent) == (1, 0)
-
-
-@pytest.mark.parametrize(("settled", "asked"), [("CONFIRMED", [1, 2, 3]), ("FAILED", [1, 2, 2, 3])])
-def test_what_an_operator_settles_is_gone_on_from(
-    process: WorkerProcess, serve: Serve, settled: str, asked: list[int]
-) -> None:
-    provider, rows = serve(ScriptedProvider(Says(), cut)), texting(THREE_PARTS)
-    with pytest.raises(OutcomeUnknown):
-        rows.attempt(process)
-    query("UPDATE side_effect SET state = %s WHERE state = 'UNKNOWN'", (settled,))
-
-    rows.attempt(process)
-
-    assert parts_asked(provider) == asked
-    assert draft_row(rows.draft_id) == ("sent", None)
-    assert len(outbound("id")) == 3
-
-
-@pytest.mark.parametrize("act", [Says(500), cut, Says(claimed=500)], ids=["500", "cut", "answer cut midway"])
-def test_a_provider_that_honours_the_key_is_asked_again_under_it(
-    process: WorkerProcess, serve: Serve, monkeypatch: pytest.MonkeyPatch, act: object
-) -> None:
-    provider, rows = serve(ScriptedProvider(act)), texting()  # type: ignore[arg-type]
-    honours_keys(monkeypatch)
-
-    with pytest.raises(Exception, match=r".") as open_one:
-        rows.attempt(process)
-    result = rows.attempt(process)
-
-    assert not isinstance(open_one.value, OutcomeUnknown)
-    assert len({asked.key for asked in provider.asked}) == 1
-    assert len(provider.asked) == 2
-    assert result["sent"] == "p-2"
-    assert draft_row(rows.draft_id) == ("sent", None)
-
-
-@pytest.mark.parametrize("act", [Says(500), cut, Says(claimed=500)], ids=["500", "cut", "answer cut midway"])
-def test_one_that_does_not_is_never_asked_twice(process: WorkerProcess, serve: Serve, act: object) -> None:
-    provider, rows = serve(ScriptedProvider(act)), texting()  # type: ignore[arg-type]
-
-    for _ in range(2):
-        with pytest.raises(OutcomeUnknown):
-            rows.attempt(process)
-
-    assert len(provider.asked) == 1
-    assert draft_row(rows.draft_id) == ("held", None)
-
-
-def test_a_repeated_request_asks_the_gate_anew(
-    process: WorkerProcess, serve: Serve, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    provider, rows = serve(ScriptedProvider(Says(500))), texting()
-    honours_keys(monkeypatch)
-    with pytest.raises(ProviderRefused):
-        rows.attempt(process)
-    opt_out(rows.lead_id)
-
-    with pytest.raises(OutcomeUnknown):
-        rows.attempt(process)
-
-    assert len(provider.asked) == 1
-    assert draft_row(rows.draft_id) == ("held", None)
 
 
 @pytest.mark.parametrize(

@@ -2,25 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
+import dramatiq
+import pytest
+from dramatiq.brokers.stub import StubBroker
+
+from actors.broker import setup
 from messaging.draft_store import keep_draft, read_inbound
 from messaging.drafts import DraftText
 from messaging.formats import Channel
 from messaging.inbound_texts import InboundText
 from messaging.mail_store import store_mails
 from messaging.store import make_campaign, make_client
+from middleware.configuration import settings_in_force
 from middleware.worker_process import WorkerProcess
 from models.database import query
 from models.ledger.dispatch import Wanted
 from models.ledger.finish import finish
-from tests.broker_cases import acting, held_by_process
+from tests.broker_cases import acting, acting_process, held_by_process
 from tests.integration.correspondence import CLIENT, SENDER
 from tests.ledger_cases import DEDUPE_S, dispatched, retry
+from tests.unit.scripted_provider import ScriptedProvider
 
 PHONE = "+4915112345678"
 #: Words for three SMS: each of them more than half of what one carries.
@@ -88,3 +95,35 @@ def outbound(*columns: str) -> Sequence[tuple[Any, ...]]:
     return query(
         f"SELECT {', '.join(columns)} FROM lead_message WHERE direction = 'outbound' ORDER BY sent_at, arrival"
     )
+
+
+def parts_asked(provider: ScriptedProvider) -> list[int]:
+    """The part that each request was about."""
+    return [asked.body["part"] for asked in provider.asked]
+
+
+def sender() -> WorkerProcess:
+    """A worker process that may act, with the families bound to a broker."""
+    former = dramatiq.broker.global_broker
+    setup()
+    dramatiq.broker.global_broker = former
+    return acting_process(StubBroker())
+
+
+Serve = Callable[[ScriptedProvider], ScriptedProvider]
+
+
+@contextmanager
+def providing(monkeypatch: pytest.MonkeyPatch) -> Iterator[Serve]:
+    """Gives what makes a provider the one that SMS and LinkedIn messages go to."""
+    with ExitStack() as stack:
+
+        def start(provider: ScriptedProvider) -> ScriptedProvider:
+            stack.enter_context(provider)
+            for channel in ("SMS", "LINKEDIN"):
+                monkeypatch.setenv(f"CALLBOARD_{channel}_URL", provider.url)
+            settings_in_force.cache_clear()
+            return provider
+
+        yield start
+    settings_in_force.cache_clear()
