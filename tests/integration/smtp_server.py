@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import ssl
 import threading
 from collections.abc import Callable, Iterator, Sequence
@@ -10,6 +11,9 @@ from contextlib import contextmanager
 from typing import Any
 
 from aiosmtpd.smtp import SMTP, Envelope, Session
+
+# It tells at length of clients that have had enough, which is what many tests are about.
+logging.getLogger("mail.log").setLevel(logging.CRITICAL)
 
 #: Seconds for what takes none.
 _SOON_S = 10.0

@@ -137,7 +137,7 @@ def test_a_server_too_slow_after_the_final_dot_is_an_unknown_outcome(serve: Serv
     server._data = lambda _: "250 late" if server.over.wait(20) else "451 never"
 
     with pytest.raises(OutcomeUnknown):
-        send_mail(f"smtp://{serve(server)}", reply(), timeout_s=1)
+        send_mail(f"smtp://{serve(server)}", reply(), timeout_s=3)
 
     server.over.set()
     assert server.ends == 1
@@ -148,7 +148,7 @@ def test_a_server_too_slow_before_data_is_a_definite_failure(serve: Serve) -> No
     server._rcpt = lambda _: "250 late" if server.over.wait(20) else "451 never"
 
     with pytest.raises((smtplib.SMTPException, OSError)) as late:
-        send_mail(f"smtp://{serve(server)}", reply(), timeout_s=1)
+        send_mail(f"smtp://{serve(server)}", reply(), timeout_s=3)
 
     server.over.set()
     assert not isinstance(late.value, OutcomeUnknown)
