@@ -19,7 +19,7 @@ from messaging.draft_store import Outgoing, SentMail
 from messaging.gate import gate
 from middleware.configuration import settings_in_force, smtp_url
 from middleware.in_hand import Held, current_held
-from policy.errors import NotFound, NothingDone, OutcomeUnknown, StaleClaim, Terminal
+from policy.errors import NotFound, NothingDone, NotYet, OutcomeUnknown, StaleClaim, Terminal
 from policy.keys import internet_message_id, reply_effect_key
 
 #: A whole SMTP conversation takes this long at most, in s, and less under a short lease: it must end before the lease.
@@ -28,11 +28,14 @@ _LEASE_SHARE = 0.6
 
 
 @dramatiq.actor(max_retries=2)
-def auto_send(draft_id: str, lead_id: str | None = None, lead_message_id: str | None = None) -> dict[str, Any]:
+def auto_send(
+    draft_id: str, lead_id: str | None = None, lead_message_id: str | None = None, by_hand: bool = False
+) -> dict[str, Any]:
     """Send the draft unless the gate refuses; a refusal is a result, not an error.
 
-    `lead_id` and `lead_message_id` are for the job's row; a draft of another lead is refused. Raises Terminal for a
-    draft that is not there or cannot be a mail, OutcomeUnknown when nobody can know whether it went out.
+    `lead_id` and `lead_message_id` are for the job's row; a draft of another lead is refused. `by_hand` says that a
+    person asked for it. Raises Terminal for a draft that is not there or cannot be a mail, NotYet while it is not its
+    hour, OutcomeUnknown when nobody can know whether it went out.
     """
     held = _held()
     job_id = held.claim.job_id
@@ -42,15 +45,18 @@ def auto_send(draft_id: str, lead_id: str | None = None, lead_message_id: str | 
     except (NotFound, ValueError) as error:
         raise Terminal(str(error)) from error
     # A draft that is not ours to take is left to the gate, which names the reason, or to the effect that was done.
-    draft_store.take_for_sending(outgoing.draft_id, job_id)
+    draft_store.take_for_sending(outgoing.draft_id, job_id, by_hand=by_hand)
     key = reply_effect_key(outgoing.lead_message_id, 1)
     try:
         answer = once(
             key,
             lambda idempotency_key: _send(_mail(outgoing, idempotency_key, held.database_now())),
             kind="email",
-            guard=lambda: gate(outgoing.draft_id, meant_for, job_id),
+            guard=lambda: gate(outgoing.draft_id, meant_for, job_id, by_hand=by_hand),
         )
+    except NotYet:
+        draft_store.put_back(outgoing.draft_id, job_id)
+        raise
     except OutcomeUnknown:
         draft_store.hold_draft(outgoing.draft_id, job_id)
         raise

@@ -1,6 +1,7 @@
 """Stores received mail: a lead for each sender, a lead message for each mail, each once however often it comes.
 
-It must not know drafts or jobs. Takes the gate's locks, in its order.
+A mail whose words ask never to be written to again opts its lead out with it. It must not know drafts or jobs. Takes
+the gate's locks, in its order.
 """
 
 from __future__ import annotations
@@ -8,12 +9,15 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from uuid import UUID, uuid5
 
 from messaging.inbox import InboundMail
 from messaging.never_answer import never_answer
-from messaging.store import ClientRow, lock_client, read_client
-from models.database import atomic, query
+from messaging.opt_out_words import asks_to_opt_out
+from messaging.store import ClientRow, lock_client, opt_out, read_client
+from middleware.logs import event
+from models.database import after_commit, atomic, query
 from policy.texts import cap_text
 
 #: Under this namespace lie the ids of leads and lead messages: the same mail has the same id in every database, so
@@ -24,6 +28,8 @@ _IDENTITY_BYTES = 1_000
 #: Bytes kept of a lead message's text, and of its subject and sender's name.
 _BODY_BYTES = 1_000_000
 _LINE_BYTES = 2_000
+#: Characters of a mail in which a wish to opt out is looked for; what matters stands at its top.
+_READ_CHARS = 10_000
 #: Rows written by one statement.
 _CHUNK = 500
 
@@ -57,6 +63,7 @@ def store_mails(client_id: str, campaign_id: UUID, mails: Sequence[InboundMail])
             chunk = placed[start : start + _CHUNK]
             fresh |= _insert(client, chunk)
             ids |= _ids([key for _, key in chunk])
+        _opt_out(client, [(mail, ids[key], key[0]) for mail, key in placed if ids[key] in fresh])
     answers: list[StoredMail] = []
     for _, key in placed:
         answers.append(StoredMail(ids[key], key[0], ids[key] in fresh))
@@ -140,6 +147,15 @@ def _insert(client: ClientRow, placed: Sequence[tuple[InboundMail, _Key]]) -> se
         ),
     )
     return {row[0] for row in rows}
+
+
+def _opt_out(client: ClientRow, fresh: Sequence[tuple[InboundMail, UUID, UUID]]) -> None:
+    """Opt the leads out whose new mails ask for it; a machine's or a list's words are nobody's wish."""
+    own = (client.sender_address, *client.own_addresses)
+    for mail, lead_message_id, lead_id in fresh:
+        asked = never_answer(mail, own) is None and asks_to_opt_out(mail.body[:_READ_CHARS], mail.subject)
+        if asked and opt_out(lead_id):
+            after_commit(partial(event, "lead_opted_out", lead_id=lead_id, lead_message_id=lead_message_id))
 
 
 def _ids(keys: Sequence[_Key]) -> dict[_Key, UUID]:
