@@ -8,18 +8,24 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import datetime, timezone
 from typing import Any, TypeVar
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import pytest
 from aiosmtpd.smtp import SMTP, Envelope, Session
 
+from messaging.client_settings import set_client
+from messaging.gate import judge
+from messaging.sending_limits import Wait
 from middleware import configuration
 from middleware.worker_process import WorkerProcess
-from models.database import close_connection, query
+from models.database import atomic, close_connection, query
 from models.ledger.dispatch import Wanted
 from models.ledger.finish import finish
+from models.ledger.operators import Operator
 from policy.errors import NotYet, Reschedule
+from policy.sending_hours import DAYS
 from tests.broker_cases import acting, held_by_process
 from tests.integration.correspondence import CLIENT
 from tests.ledger_cases import DEDUPE_S, dispatched, retry
@@ -129,3 +135,22 @@ def waiting_for_locks() -> int:
     """How many backends of this database wait for what another has locked."""
     sql = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
     return int(query(sql)[0][0])
+
+
+def client(**wanted: str) -> None:
+    """Set the hours, clock or rates of the client."""
+    set_client(CLIENT, wanted, Operator("ann"))
+
+
+def another_day() -> str:
+    """A window of a day that is neither today's nor tomorrow's anywhere."""
+    return f"{DAYS[(datetime.now(timezone.utc).weekday() + 3) % 7]} 09:00-17:00"
+
+
+def wait(draft_id: UUID, *, by_hand: bool = False) -> Wait | None:
+    """The gate's wait for the draft; it must have no refusal."""
+    lead_id = query("SELECT lead_id FROM draft WHERE id = %s", (draft_id,))[0][0]
+    with atomic():
+        judged = judge(draft_id, lead_id, uuid4(), by_hand=by_hand)
+    assert judged.reason is None
+    return judged.wait

@@ -1,23 +1,20 @@
-"""Two that answer mail by themselves, against each other: real mails composed, sent, read and judged until all is quiet."""
+"""Two that answer mail by themselves, against each other: mails composed, sent, read and judged until all is quiet."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from email import message_from_bytes
 from email.message import Message
 from uuid import UUID
 
-import dramatiq
 import pytest
 
-from actors.broker import setup
 from messaging.client_settings import set_client
 from messaging.inbox import parse_mail
 from messaging.store import make_campaign, make_client
 from models.database import query
 from models.ledger.operators import Operator
-from tests.broker_cases import acting_process
-from tests.integration.sending_cases import NOT_YET, CountingSink, Sender, sink_in_force
+from tests.integration.sending_cases import NOT_YET, CountingSink, Sender
 
 pytestmark = pytest.mark.usefixtures("ledger_database", "redis_client")
 
@@ -26,20 +23,6 @@ OURS, THEIRS = "replies@acme.example", "desk@prospect.example"
 ROUNDS = 8
 #: What the other side makes of a mail of ours: raw bytes, or None where it keeps silent.
 Responder = Callable[[Message, int], bytes | None]
-
-
-@pytest.fixture
-def sink(monkeypatch: pytest.MonkeyPatch, ledger_database: str) -> Iterator[CountingSink]:
-    with sink_in_force(monkeypatch) as sink:
-        yield sink
-
-
-@pytest.fixture
-def sender(sink: CountingSink) -> Sender:
-    former = dramatiq.broker.global_broker
-    broker = setup()
-    dramatiq.broker.global_broker = former
-    return Sender(acting_process(broker))
 
 
 def tenant(client_id: str, address: str) -> UUID:

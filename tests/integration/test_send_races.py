@@ -5,14 +5,13 @@ commits after comes too late, and nothing makes it two mails.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 from uuid import UUID
 
-import dramatiq
 import pytest
 
-from actors.broker import setup
 from messaging.client_settings import switch_client
 from messaging.lead_wishes import set_opted_out
 from messaging.store import set_auto_send
@@ -20,14 +19,12 @@ from models.database import atomic, query
 from models.ledger.operators import Operator
 from policy.errors import InvariantRefused
 from tests.acceptance.waiting import until
-from tests.broker_cases import acting_process
 from tests.integration.correspondence import CLIENT, Correspondence, begin, draft_row, mail
 from tests.integration.sending_cases import (
     RESCHEDULED,
     CountingSink,
     Sender,
     elsewhere,
-    sink_in_force,
     waiting_for_locks,
 )
 from tests.ledger_cases import dispatched
@@ -45,20 +42,6 @@ STOPPING: dict[str, Change] = {
 }
 #: Points of a send at which it holds no lock: before its intent, and after it.
 BEFORE, AFTER = "effect.before_intent", ["effect.before_call", "effect.after_call", "effect.after_confirmation"]
-
-
-@pytest.fixture
-def sink(monkeypatch: pytest.MonkeyPatch, ledger_database: str) -> Iterator[CountingSink]:
-    with sink_in_force(monkeypatch) as sink:
-        yield sink
-
-
-@pytest.fixture
-def sender(sink: CountingSink) -> Sender:
-    former = dramatiq.broker.global_broker
-    broker = setup()
-    dramatiq.broker.global_broker = former
-    return Sender(acting_process(broker))
 
 
 class Interrupted:
@@ -173,7 +156,7 @@ def test_two_manual_sends_at_once_make_one_mail(sink: CountingSink, sender: Send
         return sender.send(rows.draft_id, by_hand=True, job=jobs[number])
 
     with elsewhere() as run:
-        asked = [run(lambda number=number: send(number)) for number in (0, 1)]
+        asked = [run(partial(send, number)) for number in (0, 1)]
         answers = [one.result(30) for one in asked]
     answers += [sender.again(rows.draft_id, job, by_hand=True) for job in jobs]
 
