@@ -1,8 +1,8 @@
-"""The reply domain's tables as peewee models: clients, campaigns, leads, lead messages, drafts."""
+"""The reply domain's tables as peewee models: clients, their rates, campaigns, leads, lead messages, drafts."""
 
 from __future__ import annotations
 
-from peewee import BigIntegerField, BooleanField, IntegerField, TextField, UUIDField
+from peewee import BigIntegerField, BooleanField, CompositeKey, IntegerField, TextField, UUIDField
 
 from models.tables import InstantField, Table, TextsField
 
@@ -18,6 +18,7 @@ class Client(Table):
     scheduling_links = TextsField()
     paused_at = InstantField(null=True)
     created_at = InstantField()
+    sending_hours = TextField(null=True)
 
     class Meta:
         table_name = "client"
@@ -34,6 +35,8 @@ class Campaign(Table):
     delay_max_s = IntegerField()
     signature = TextField()
     created_at = InstantField()
+    sending_hours = TextField(null=True)
+    timezone = TextField(null=True)
 
     class Meta:
         table_name = "campaign"
@@ -98,7 +101,22 @@ class Draft(Table):
     sending_at = InstantField(null=True)
     created_at = InstantField()
     updated_at = InstantField()
+    client_id = TextField(null=True)
+    let_out_at = InstantField(null=True)
     parts = TextsField(null=True)
 
     class Meta:
         table_name = "draft"
+
+
+class SendingRate(Table):
+    """How many replies of a client, or to one of its leads, may go out within a sliding period."""
+
+    client_id = TextField()
+    scope = TextField()
+    most = IntegerField()
+    period_s = IntegerField()
+
+    class Meta:
+        table_name = "sending_rate"
+        primary_key = CompositeKey("client_id", "scope")
