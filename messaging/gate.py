@@ -10,7 +10,9 @@ from datetime import datetime
 from uuid import UUID
 
 from messaging.draft_store import takeable
-from messaging.invariants import DraftContext, violations
+from messaging.formats import Channel
+from messaging.invariants import DraftContext
+from messaging.objections import objections
 from messaging.send_time import zone_named
 from messaging.sending_limits import Hours, Reply, Wait, note_departure, wait_for
 from messaging.store import lock_client, lock_lead
@@ -25,6 +27,7 @@ class Trigger:
     lead_id: UUID
     body: str
     sent_at: datetime
+    channel: str = "email"
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +55,7 @@ class LeadFacts:
     timezone: str
     scheduling_links: tuple[str, ...]
     hours: Hours = field(default=Hours(None, "UTC"))
+    known_prices: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,7 +140,7 @@ def _sender_refusal(draft: DraftFacts, lead: LeadFacts, *, by_hand: bool) -> str
         return "no_campaign"
     if not lead.auto_sends and not by_hand:
         return "campaign_not_auto_send"
-    return _switch_refusal(lead) or _broken_invariant(draft, lead)
+    return _switch_refusal(lead) or _objection(draft, lead)
 
 
 def _switch_refusal(lead: LeadFacts) -> str | None:
@@ -145,7 +149,7 @@ def _switch_refusal(lead: LeadFacts) -> str | None:
     return "lead_opted_out" if lead.opted_out else None
 
 
-def _broken_invariant(draft: DraftFacts, lead: LeadFacts) -> str | None:
+def _objection(draft: DraftFacts, lead: LeadFacts) -> str | None:
     if draft.trigger is None:
         return None
     zone = zone_named(lead.timezone)
@@ -155,8 +159,10 @@ def _broken_invariant(draft: DraftFacts, lead: LeadFacts) -> str | None:
         zone=zone,
         known_links=lead.scheduling_links,
         drafted_on=draft.drafted_at.astimezone(zone).date(),
+        known_prices=lead.known_prices,
+        channel=Channel(draft.trigger.channel),
     )
-    broken = violations(draft.content, context)
+    broken = objections(draft.content, context)
     return broken[0].name if broken else None
 
 
@@ -169,17 +175,18 @@ def _read_lead(lead_id: UUID) -> LeadFacts:
     row = query(
         "SELECT campaign.auto_send, client.paused_at IS NOT NULL, lead.opted_out_at IS NOT NULL, client.timezone,"
         " client.scheduling_links, coalesce(campaign.sending_hours, client.sending_hours),"
-        " coalesce(campaign.timezone, client.timezone) FROM lead JOIN client ON client.id = lead.client_id"
+        " coalesce(campaign.timezone, client.timezone), client.known_prices"
+        " FROM lead JOIN client ON client.id = lead.client_id"
         " LEFT JOIN campaign ON campaign.id = lead.campaign_id WHERE lead.id = %s",
         (lead_id,),
     )[0]
-    return LeadFacts(row[0], row[1], row[2], row[3], tuple(row[4]), Hours(row[5], row[6]))
+    return LeadFacts(row[0], row[1], row[2], row[3], tuple(row[4]), Hours(row[5], row[6]), tuple(row[7]))
 
 
 def _read_draft(draft_id: UUID) -> DraftFacts | None:
     rows = query(
         "SELECT draft.lead_id, draft.status, draft.sending_job_id, draft.content, draft.created_at,"
-        " trigger.lead_id, trigger.body, trigger.sent_at,"
+        " trigger.lead_id, trigger.body, trigger.sent_at, trigger.channel,"
         " EXISTS (SELECT FROM lead_message AS other WHERE other.lead_id = trigger.lead_id"
         "   AND other.direction = 'inbound' AND (other.sent_at, other.arrival) > (trigger.sent_at, trigger.arrival)),"
         " EXISTS (SELECT FROM lead_message AS other WHERE other.lead_id = trigger.lead_id"

@@ -7,6 +7,7 @@ from types import MappingProxyType
 from typing import Final
 
 from messaging.invariants import CRITICAL_INVARIANTS
+from messaging.objections import REPLY_RULES
 
 _OF_STATUS: Final = "draft_status_"
 
@@ -27,12 +28,16 @@ REASONS: Final[Mapping[str, str]] = MappingProxyType(
         "date_mismatch": "The draft settles on a date that nobody named.",
         "fabricated_link": "The draft shows a scheduling link that is not the client's.",
         "non_logistics_reply": "The lead wants to book, and the draft sells instead.",
+        "placeholder_left": "The draft holds something that was to be filled in.",
+        "invented_price": "The draft names an amount, discount or gift that neither lead nor price list names.",
+        "unoffered_commitment": "The draft settles on a time that was neither offered nor the lead's.",
+        "opt_out_ignored": "The lead asked never to be written to again, and the draft goes on.",
         "sms_too_long": "The draft does not go into three SMS.",
         "linkedin_too_long": "The draft is longer than a LinkedIn message may be.",
         "markup_in_plain_text": "The draft holds markup, and its channel shows plain text.",
     }
 )
-assert set(CRITICAL_INVARIANTS) <= set(REASONS)
+assert {*CRITICAL_INVARIANTS, *REPLY_RULES} <= set(REASONS)
 
 _STATUSES: Final[Mapping[str, str]] = MappingProxyType(
     {

@@ -47,6 +47,10 @@ REFUSED: list[tuple[str, dict[str, Any], dict[str, Any]]] = [
     ("lead_opted_out", {}, {"opted_out": True}),
     ("empty_draft", {"content": " \n\t"}, {}),
     ("fabricated_link", {"content": "Book here: https://calendly.com/somebody/30min"}, {}),
+    ("placeholder_left", {"content": "Hello [Name], which days suit you?"}, {}),
+    ("invented_price", {"content": "It is $45 a month."}, {"known_prices": ("$49 a month",)}),
+    ("unoffered_commitment", {"content": "You are booked for 6am."}, {}),
+    ("sms_too_long", {"content": "word " * 200, "trigger": replace(TRIGGER, channel="sms")}, {}),
     # Two at once: the earlier condition gives the reason.
     ("newer_inbound_exists", {"newer_inbound": True, "outbound_after_trigger": True}, {"client_paused": True}),
     ("draft_status_sent", {"status": "sent", "newer_inbound": True}, {}),
