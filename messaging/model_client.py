@@ -92,6 +92,8 @@ class ModelClient:
                 event_hooks={"request": [under_deadline]},
             ),
         )
+        # The client names its platform in every request and runs a program to find out: now, not among the questions.
+        _ = self._client.default_headers
 
     def ask(self, question: Question) -> dict[str, Any]:
         """The answer's object. Raises ModelAnswerUnusable, ModelRefused, the client's errors of connection and time.

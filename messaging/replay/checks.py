@@ -16,20 +16,16 @@ from messaging.guardrails.stances import asks, asks_for_information, sells, spea
 from messaging.guardrails.times_at_hand import draft_times, known_times
 from messaging.invariants import CRITICAL_INVARIANTS, DraftContext
 from messaging.objections import objections
+from messaging.opt_out_words import asks_to_opt_out
 from messaging.replay.cases import Finding
 
 #: Points of an objection of the pipeline's own: the reply would not go out.
-_OBJECTION_POINTS = 50
+_OBJECTION_POINTS = 60
 #: Characters of a draft's words that are kept as evidence.
 _EVIDENCE_CHARS = 160
 #: Words above which a reply is a letter.
 _LONGEST_WORDS = 350
 
-_PLACEHOLDER = re.compile(
-    r"\{\{?[^{}\n]{1,40}\}?\}|\[(?:your|insert|name|company|first|last|date|time|link|lead|client)\b[^\]\n]{0,40}\]"
-    r"|<(?:name|company|date|time|link|insert)[^>\n]{0,30}>|\b(?:lorem ipsum|TBD|XX+|TODO)\b",
-    re.I,
-)
 _MACHINE_TALK = re.compile(
     r"\bas an? (?:ai|artificial|language model|assistant)\b|\blanguage model\b|\bsystem prompt\b|\boffered_slots\b"
     r"|\blead_message\b|\bknown_links\b|^\s*subject:\s|\bhere(?:'s| is) (?:a|the|your) (?:draft|reply|response)\b",
@@ -84,7 +80,7 @@ def _unoffered_time(draft: _Draft) -> str | None:
 
 
 def _ignores_refusal(draft: _Draft) -> str | None:
-    if not draft.refused:
+    if not draft.refused or asks_to_opt_out(draft.context.inbound_text):  # that one is the pipeline's own to object to
         return None
     pushes = sells(draft.said) or bool(scheduling_links(draft.said)) or speaks_logistics(draft.said)
     return draft.said.strip() if pushes and not _LETS_GO.search(draft.said) else None
@@ -124,7 +120,6 @@ def _too_long(draft: _Draft) -> str | None:
 
 #: Each check, what it costs where it finds something, and how it looks. 100 less all of it is the objective score.
 CHECKS: tuple[tuple[str, int, Callable[[_Draft], str | None]], ...] = (
-    ("placeholder", 60, _found(_PLACEHOLDER)),
     ("unoffered_time", 60, _unoffered_time),
     ("ignores_refusal", 60, _ignores_refusal),
     ("machine_talk", 50, _found(_MACHINE_TALK)),
@@ -141,7 +136,7 @@ def findings_of(draft_text: str, context: DraftContext) -> list[Finding]:
     draft = _Draft(said, inbound, context)
     own = [(name, points, look(draft)) for name, points, look in CHECKS]
     found = [Finding(name, points, _shown(evidence)) for name, points, evidence in own if evidence is not None]
-    return [*found, *_objected(draft_text, context, {each.check for each in found})]
+    return [*found, *_objected(draft_text, context)]
 
 
 def objective_score(findings: Sequence[Finding]) -> int:
@@ -149,11 +144,9 @@ def objective_score(findings: Sequence[Finding]) -> int:
     return max(0, 100 - sum(each.points for each in findings))
 
 
-def _objected(draft_text: str, context: DraftContext, said_already: set[str]) -> list[Finding]:
+def _objected(draft_text: str, context: DraftContext) -> list[Finding]:
     others = [each for each in objections(draft_text, context) if each.name not in CRITICAL_INVARIANTS]
-    return [
-        Finding(each.name, _OBJECTION_POINTS, _shown(each.evidence)) for each in others if each.name not in said_already
-    ]
+    return [Finding(each.name, _OBJECTION_POINTS, _shown(each.evidence)) for each in others]
 
 
 def _shown(evidence: str) -> str:

@@ -27,9 +27,10 @@ _PROGRAMS = frozenset(
 )
 
 
-class Sealed(CallboardError):
+class Sealed(CallboardError, ConnectionRefusedError):
     """The replay lets nothing out, and this was on its way.
 
+    To libraries it is a refused connection: they clean up after themselves as they do after any.
     Acts: whoever wrote the code that wanted out; nothing was sent.
     """
 

@@ -32,6 +32,7 @@ class Script:
     headers: Mapping[str, str] = field(default_factory=dict)
     claimed: int | None = None
     gap_s: float = 0.0
+    listing_status: int = 404
     slow_headers: bool = False
     silent_after: int | None = None
     hold: threading.Event | None = None
@@ -44,6 +45,11 @@ class Script:
 
 class _Handler(BaseHTTPRequestHandler):
     script: Script
+
+    def do_GET(self) -> None:
+        self.send_response(self.script.listing_status)
+        self.send_header("Content-Length", "0")
+        self.end_headers()
 
     def do_POST(self) -> None:
         script = self.script
