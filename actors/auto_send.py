@@ -27,7 +27,8 @@ SMTP_TIMEOUT_S = 20.0
 _LEASE_SHARE = 0.6
 
 
-@dramatiq.actor(max_retries=2)
+# `throws` makes NotYet a quiet line instead of an error with its traceback; the rule for Reschedule comes first.
+@dramatiq.actor(max_retries=2, throws=NotYet)
 def auto_send(
     draft_id: str, lead_id: str | None = None, lead_message_id: str | None = None, by_hand: bool = False
 ) -> dict[str, Any]:

@@ -47,7 +47,7 @@ def mailing(
 
 
 def callboard(stage: Stage, *words: str) -> int:
-    return stage.command(*words).wait(60)
+    return stage.command(*words).wait(120)
 
 
 def test_a_reply_waits_for_its_hours_spends_nothing_and_goes_out_once_when_a_person_asks(
@@ -68,16 +68,18 @@ def test_a_reply_waits_for_its_hours_spends_nothing_and_goes_out_once_when_a_per
         callboard(mailing, "clients", "set", "acme", "--sending-hours", "always"),
         callboard(mailing, "send", drafts[0][0]),
     ]
-    until(lambda: mailing.rows("SELECT 1 FROM draft WHERE status = 'sent'"), "the reply sent", 30)
+    until(lambda: mailing.rows("SELECT 1 FROM draft WHERE status = 'sent'"), "the reply sent", 90)
     # The job that waits for its hour comes up in the end, and finds that it was done.
     mailing.rows("UPDATE background_job SET run_at = now() WHERE state = 'pending' AND actor = 'auto_send'")
-    results = until(lambda: _results(mailing, 2), "both jobs ended", 30)
+    results = until(lambda: _results(mailing, 2), "both jobs ended", 90)
     worker.stop()
+    raised = [(line["event"], line["level"]) for line in worker.lines() if "raised" in line.get("event", "")]
 
     assert codes == [0, 0, 0, 0]
     assert [row[:3] for row in waiting] == [("RESCHEDULED", "pending", 0)]
     assert waiting[0][3] > datetime.now(timezone.utc) + timedelta(hours=23)
     assert (drafts[0][1], effects) == ("pending", 0)
+    assert raised == [("actor_raised_expected", "INFO")]
     assert sorted(result["replayed"] for result in results) == [False, True]
     assert len(sink[0].mails) == 1
 
@@ -88,13 +90,13 @@ def test_a_paused_client_sends_nothing_until_it_is_resumed_and_asked(
     callboard(mailing, "ingest", "mailbox", "--client-id", "acme")
     callboard(mailing, "clients", "pause", "acme")
     worker = mailing.command("worker").ready()
-    refused = until(lambda: _results(mailing, 1), "the send refused", 30)
+    refused = until(lambda: _results(mailing, 1), "the send refused", 90)
     draft_id = mailing.value("SELECT id::text FROM draft")
 
     while_paused = callboard(mailing, "send", draft_id)
     callboard(mailing, "clients", "resume", "acme")
     resumed = callboard(mailing, "send", draft_id)
-    until(lambda: mailing.rows("SELECT 1 FROM draft WHERE status = 'sent'"), "the reply sent", 30)
+    until(lambda: mailing.rows("SELECT 1 FROM draft WHERE status = 'sent'"), "the reply sent", 90)
     worker.stop()
 
     assert refused == [{"refused": "client_paused"}]
