@@ -24,7 +24,8 @@ from policy.errors import NotFound, NotYet, OutcomeUnknown, StaleClaim, Terminal
 from policy.keys import reply_effect_key
 
 
-@dramatiq.actor(max_retries=2)
+# `throws` makes NotYet a quiet line instead of an error with its traceback; the rule for Reschedule comes first.
+@dramatiq.actor(max_retries=2, throws=NotYet)
 def auto_send(
     draft_id: str, lead_id: str | None = None, lead_message_id: str | None = None, by_hand: bool = False
 ) -> dict[str, Any]:

@@ -51,8 +51,10 @@ class Wait:
 
 def wait_for(reply: Reply, hours: Hours) -> Wait | None:
     """How long the reply has to wait; None if it may go now. Raises Terminal for hours that cannot be read."""
-    # First the lock, then the clock: whoever was waited for has an earlier time than ours.
     rates = _rates(reply.client_id)
+    if not rates and hours.text is None:
+        return None
+    # First the lock, then the clock: whoever was waited for has an earlier time than ours.
     now: datetime = query("SELECT clock_timestamp()")[0][0]
     free = max((_free_at(reply, scope, rate, now) for scope, rate in rates.items()), default=now)
     opening = _opening(hours, free)
@@ -70,17 +72,15 @@ def note_departure(reply: Reply) -> None:
 
 
 def _rates(client_id: str) -> dict[str, Rate]:
-    """The client's rates by scope, its own one locked until the transaction ends: a shared lock would let two sends of
-    one client see each other's place free.
+    """The client's rates by scope; its own is locked until the transaction ends, for the client's row is only shared:
+    two sends of one client would each see the last place free.
     """
-    own = query(
-        "SELECT scope, most, period_s FROM sending_rate WHERE client_id = %s AND scope = 'client' FOR UPDATE",
-        (client_id,),
-    )
-    of_lead = query(
-        "SELECT scope, most, period_s FROM sending_rate WHERE client_id = %s AND scope = 'lead'", (client_id,)
-    )
-    return {scope: Rate(most, period_s) for scope, most, period_s in (*own, *of_lead)}
+    # Nobody changes a rate while the client's row is held, so that it can be read before it is locked.
+    rows = query("SELECT scope, most, period_s FROM sending_rate WHERE client_id = %s", (client_id,))
+    rates = {scope: Rate(most, period_s) for scope, most, period_s in rows}
+    if "client" in rates:
+        query("SELECT FROM sending_rate WHERE client_id = %s AND scope = 'client' FOR UPDATE", (client_id,))
+    return rates
 
 
 def _free_at(reply: Reply, scope: str, rate: Rate, now: datetime) -> datetime:
