@@ -10,12 +10,12 @@ import redis
 from messaging.formats import Channel
 from messaging.outcomes import Outcomes, count_outcomes
 from messaging.provider import ProviderRefused
-from messaging.store import opt_out, pause_client
+from messaging.store import opt_out, pause_client, resume_client
 from middleware import effects as effects_module
 from middleware.worker_process import WorkerProcess
 from models.crash_points import CrashPointReached
 from models.database import close_connection, query
-from policy.errors import Terminal
+from policy.errors import InvariantRefused, Terminal
 from tests.integration.correspondence import CLIENT, draft_row
 from tests.integration.texting import (
     PHONE,
@@ -230,3 +230,42 @@ def test_without_a_provider_the_reply_waits_for_a_person(process: WorkerProcess)
         rows.attempt(process)
 
     assert effects(rows.lead_message_id) == [("1", "FAILED")]
+
+
+def test_a_person_has_the_rest_sent_of_what_the_kill_switch_stopped(process: WorkerProcess, serve: Serve) -> None:
+    provider, rows = serve(ScriptedProvider(Says(), Says(503))), texting(THREE_PARTS)
+    with pytest.raises(ProviderRefused):
+        rows.attempt(process)
+    pause_client(CLIENT)
+    stopped = rows.attempt(process)
+    resume_client(CLIENT)
+
+    sent = rows.attempt(process, dispatched(actor="auto_send"), by_hand=True)
+
+    assert stopped == {"refused": "client_paused", "parts_sent": 1}
+    assert sent["parts"] == 3
+    assert parts_asked(provider) == [1, 2, 2, 3]
+    assert [row[0] for row in outbound("body")] == [provider.asked[each].body["text"] for each in (0, 2, 3)]
+
+
+def test_what_does_not_fit_is_refused_as_soon_as_a_person_asks(process: WorkerProcess) -> None:
+    from actors.manual_send import would_send  # noqa: PLC0415  # it binds to the broker that setup() makes
+
+    rows = texting("word " * 100)
+
+    with pytest.raises(InvariantRefused) as refused:
+        would_send(rows.draft_id)
+
+    assert refused.value.reason == "sms_too_long"
+
+
+def test_parts_are_fixed_anew_while_none_can_have_gone_out(process: WorkerProcess, serve: Serve) -> None:
+    provider, rows = serve(ScriptedProvider(Says(503))), texting(THREE_PARTS)
+    with pytest.raises(ProviderRefused):
+        rows.attempt(process)
+    query("UPDATE draft SET content = 'Shorter.'")
+
+    rows.attempt(process)
+
+    assert [asked.body["parts"] for asked in provider.asked] == [3, 1]
+    assert provider.asked[1].body["text"] == "Shorter."

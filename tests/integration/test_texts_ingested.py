@@ -124,6 +124,12 @@ def test_a_message_from_the_clients_own_number_is_never_answered() -> None:
     assert query("SELECT never_answer FROM lead_message") == [("own_address",)]
 
 
+def test_a_stop_by_sms_opts_the_lead_out() -> None:
+    take_in(text_in(body="STOP."))
+
+    assert query("SELECT opted_out_at IS NOT NULL FROM lead") == [(True,)]
+
+
 def test_mail_and_messages_may_come_together() -> None:
     taken = take_in(mail(1), text_in())
 
