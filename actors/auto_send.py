@@ -5,6 +5,8 @@ It must not know SQL, nor which conditions the gate asks for, nor how a channel 
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -18,23 +20,27 @@ from messaging.gate import gate
 from messaging.transport import idempotent_for_s, send_part, sent_part
 from middleware.configuration import settings_in_force
 from middleware.in_hand import Held, current_held
-from policy.errors import NotFound, OutcomeUnknown, StaleClaim, Terminal
+from policy.errors import NotFound, NotYet, OutcomeUnknown, StaleClaim, Terminal
 from policy.keys import reply_effect_key
 
 
-@dramatiq.actor(max_retries=2)
-def auto_send(draft_id: str, lead_id: str | None = None, lead_message_id: str | None = None) -> dict[str, Any]:
+# `throws` makes NotYet a quiet line instead of an error with its traceback; the rule for Reschedule comes first.
+@dramatiq.actor(max_retries=2, throws=NotYet)
+def auto_send(
+    draft_id: str, lead_id: str | None = None, lead_message_id: str | None = None, by_hand: bool = False
+) -> dict[str, Any]:
     """Send the draft unless the gate refuses; a refusal is a result, not an error.
 
     A draft of several parts goes on with the first that is not known to have gone out. `lead_id` and
-    `lead_message_id` are for the job's row; a draft of another lead is refused. Raises Terminal for a draft that is
-    not there or cannot be sent, OutcomeUnknown when nobody can know whether it went out.
+    `lead_message_id` are for the job's row; a draft of another lead is refused. `by_hand` says that a person asked for
+    it. Raises Terminal for a draft that is not there or cannot be sent, NotYet while it is not its hour, OutcomeUnknown
+    when nobody can know whether it went out.
     """
     held = _held()
     job_id = held.claim.job_id
     try:
         # A draft that is not ours to take is left to the gate, which names the reason, or to the effect that was done.
-        draft_store.take_for_sending(UUID(draft_id), job_id)
+        draft_store.take_for_sending(UUID(draft_id), job_id, by_hand=by_hand)
         outgoing = _in_parts(UUID(draft_id), job_id)
         meant_for = UUID(lead_id) if lead_id else outgoing.lead_id
     except (NotFound, ValueError) as error:
@@ -42,7 +48,10 @@ def auto_send(draft_id: str, lead_id: str | None = None, lead_message_id: str | 
     answers: list[Done] = []
     for part in range(1, len(outgoing.parts) + 1):
         try:
-            answer = _send_once(outgoing, part, meant_for, held)
+            answer = _send_once(outgoing, part, held, partial(_forbidden, outgoing, part, meant_for, job_id, by_hand))
+        except NotYet:
+            draft_store.put_back(outgoing.draft_id, job_id)
+            raise
         except OutcomeUnknown:
             draft_store.hold_draft(outgoing.draft_id, job_id)
             raise
@@ -54,7 +63,7 @@ def auto_send(draft_id: str, lead_id: str | None = None, lead_message_id: str | 
 
 
 def _in_parts(draft_id: UUID, job_id: UUID) -> Outgoing:
-    """The draft in the parts in which it goes out: as they were fixed by the first attempt that took it."""
+    """The draft in the parts in which it goes out: fixed before the first of them may have gone."""
     outgoing = draft_store.read_outgoing(draft_id)
     if outgoing.channel != Channel.SMS.value:
         return outgoing
@@ -62,19 +71,20 @@ def _in_parts(draft_id: UUID, job_id: UUID) -> Outgoing:
     return draft_store.read_outgoing(draft_id)
 
 
-def _send_once(outgoing: Outgoing, part: int, meant_for: UUID, held: Held) -> Done | Refused:
+def _forbidden(outgoing: Outgoing, part: int, meant_for: UUID, job_id: UUID, by_hand: bool) -> str | None:
+    """Why that part must not go out, in the intent's transaction. What does not fit the gate need not let out."""
+    does_not_fit = unfit(Channel(outgoing.channel), outgoing.content) if part == 1 else None
+    return does_not_fit or gate(outgoing.draft_id, meant_for, job_id, part=part, by_hand=by_hand)
+
+
+def _send_once(outgoing: Outgoing, part: int, held: Held, guard: Callable[[], str | None]) -> Done | Refused:
     """Send that part unless it has gone out or must not, and write down that it did."""
     settings, key = settings_in_force(), reply_effect_key(outgoing.lead_message_id, part)
-
-    def forbidden() -> str | None:
-        refusal = gate(outgoing.draft_id, meant_for, held.claim.job_id, part=part)
-        return refusal or (unfit(Channel(outgoing.channel), outgoing.content) if part == 1 else None)
-
     answer = once(
         key,
         lambda idempotency_key: send_part(outgoing, part, idempotency_key, held.database_now(), settings),
         kind=outgoing.channel,
-        guard=forbidden,
+        guard=guard,
         idempotent_for_s=idempotent_for_s(outgoing.channel, settings),
     )
     if isinstance(answer, Done):

@@ -1,6 +1,7 @@
 """Rows of drafts and of what was sent: every write of a draft's life, each with its former status in the WHERE.
 
-It must not know how a draft is written, judged or sent. pending → sending (one job) → sent, refused or held.
+It must not know how a draft is written, judged or sent. pending → sending (one job) → sent, refused or held; back to
+pending where it is not yet time; and from refused or failed to sending again if a person asks for it.
 """
 
 from __future__ import annotations
@@ -174,17 +175,37 @@ def fix_parts(draft_id: UUID, job_id: UUID, parts: Sequence[str]) -> bool:
     return bool(rows)
 
 
-def take_for_sending(draft_id: UUID, job_id: UUID) -> bool:
+def takeable(*, by_hand: bool) -> tuple[str, ...]:
+    """The statuses from which a job may take a draft up. A person may have one judged anew that has not gone out."""
+    return ("pending", "refused", "failed") if by_hand else ("pending",)
+
+
+def take_for_sending(draft_id: UUID, job_id: UUID, *, by_hand: bool = False) -> bool:
     """Make the draft this job's to send; False when it is past that, or another job's.
 
-    A job that held it before takes it up again: it runs anew only once its effect has been settled. What waits has no
-    part that went out, so its parts are fixed anew.
+    A job that held it before takes it up again: it runs anew only once its effect has been settled. Where no part can
+    have gone out, its parts are fixed anew.
     """
     rows = query(
-        "UPDATE draft SET status = 'sending', sending_job_id = %s, sending_at = clock_timestamp(),"
-        " parts = CASE WHEN status <> 'pending' THEN parts END, updated_at = clock_timestamp() WHERE id = %s"
-        " AND (status = 'pending' OR (status IN ('sending', 'held', 'failed') AND sending_job_id = %s)) RETURNING id",
-        (job_id, draft_id, job_id),
+        "UPDATE draft SET status = 'sending', refusal = NULL, sending_job_id = %s, sending_at = clock_timestamp(),"
+        " updated_at = clock_timestamp(), parts = CASE WHEN EXISTS (SELECT FROM side_effect AS effect"
+        "   WHERE effect.effect_key = 'reply:' || draft.lead_message_id || ':1'"
+        "   AND effect.state IN ('INTENDED', 'CONFIRMED', 'UNKNOWN')) THEN parts END WHERE id = %s"
+        " AND (status = ANY (%s) OR (status IN ('sending', 'held', 'failed') AND sending_job_id = %s)) RETURNING id",
+        (job_id, draft_id, list(takeable(by_hand=by_hand)), job_id),
+    )
+    return bool(rows)
+
+
+def put_back(draft_id: UUID, job_id: UUID) -> bool:
+    """Have the draft wait again: it is not yet time. False if it is not this job's.
+
+    Only where nothing was intended; meanwhile it is anybody's, a person's too.
+    """
+    rows = query(
+        "UPDATE draft SET status = 'pending', sending_job_id = NULL, sending_at = NULL, updated_at = clock_timestamp()"
+        " WHERE id = %s AND status = 'sending' AND sending_job_id = %s RETURNING id",
+        (draft_id, job_id),
     )
     return bool(rows)
 

@@ -58,9 +58,17 @@ def recipient_at(channel: Channel, lead_address: str) -> str:
 
 
 def iterate_lines(path: Path) -> Iterator[tuple[int, bytes]]:
-    """The lines of the file that hold anything, each with its number from 1. Raises OSError."""
+    """The lines of the file that hold anything, each with its number from 1, no longer than is needed to refuse it.
+
+    Raises OSError.
+    """
     with path.open("rb") as file:
-        for number, line in enumerate(file, 1):
+        number = 0
+        while line := file.readline(LINE_BYTES + 1):
+            number += 1
+            rest = line
+            while len(rest) > LINE_BYTES and not rest.endswith(b"\n"):
+                rest = file.readline(LINE_BYTES + 1)
             content = line.removeprefix(b"\xef\xbb\xbf") if number == 1 else line
             if content.strip():
                 yield number, content

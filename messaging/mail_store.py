@@ -1,6 +1,7 @@
 """Stores what was received: a lead for each sender, a lead message for each mail, SMS or LinkedIn message, each once.
 
-It must not know drafts or jobs. Takes the gate's locks, in its order.
+A message whose words ask never to be written to again opts its lead out with it. It must not know drafts or jobs. Takes
+the gate's locks, in its order.
 """
 
 from __future__ import annotations
@@ -8,13 +9,16 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from uuid import UUID, uuid5
 
 from messaging.inbound_texts import InboundText
 from messaging.inbox import InboundMail
 from messaging.never_answer import never_answer
-from messaging.store import ClientRow, lock_client, read_client
-from models.database import atomic, query
+from messaging.opt_out_words import asks_to_opt_out
+from messaging.store import ClientRow, lock_client, opt_out, read_client
+from middleware.logs import event
+from models.database import after_commit, atomic, query
 from policy.texts import cap_text
 
 #: Under this namespace lie the ids of leads and lead messages: the same mail has the same id in every database, so
@@ -25,6 +29,8 @@ _IDENTITY_BYTES = 1_000
 #: Bytes kept of a lead message's text, and of its subject and sender's name.
 _BODY_BYTES = 1_000_000
 _LINE_BYTES = 2_000
+#: Characters of a mail in which a wish to opt out is looked for; what matters stands at its top.
+_READ_CHARS = 10_000
 #: Rows written by one statement.
 _CHUNK = 500
 
@@ -61,6 +67,7 @@ def store_mails(client_id: str, campaign_id: UUID, mails: Sequence[Inbound]) -> 
             chunk = placed[start : start + _CHUNK]
             fresh |= _insert(client, chunk)
             ids |= _ids([key for _, key in chunk])
+        _opt_out(client, [(mail, ids[key], key[0]) for mail, key in placed if ids[key] in fresh])
     answers: list[StoredMail] = []
     for _, key in placed:
         answers.append(StoredMail(ids[key], key[0], ids[key] in fresh))
@@ -142,9 +149,8 @@ def _insert(client: ClientRow, placed: Sequence[tuple[Inbound, _Key]]) -> set[UU
 
 def _columns(message: Inbound, own: Collection[str]) -> tuple[object, ...]:
     """A lead message's columns from `channel` on, in the order of the insert."""
-    body = cap_text(message.body, _BODY_BYTES)
+    body, never = cap_text(message.body, _BODY_BYTES), _never(message, own)
     if isinstance(message, InboundText):
-        never = "own_address" if message.sender in own else None
         channel = message.channel.value
         return (channel, None, None, "", "", body, never, message.sent_at, message.recipient, message.thread)
     return (
@@ -154,11 +160,21 @@ def _columns(message: Inbound, own: Collection[str]) -> tuple[object, ...]:
         " ".join(message.references),
         cap_text(message.subject, _LINE_BYTES),
         body,
-        never_answer(message, own),
+        never,
         message.sent_at,
         None,
         None,
     )
+
+
+def _opt_out(client: ClientRow, fresh: Sequence[tuple[Inbound, UUID, UUID]]) -> None:
+    """Opt the leads out whose new messages ask for it; a machine's or a list's words are nobody's wish."""
+    own = (client.sender_address, *client.own_addresses)
+    for message, lead_message_id, lead_id in fresh:
+        subject = "" if isinstance(message, InboundText) else message.subject
+        asked = _never(message, own) is None and asks_to_opt_out(message.body[:_READ_CHARS], subject)
+        if asked and opt_out(lead_id):
+            after_commit(partial(event, "lead_opted_out", lead_id=lead_id, lead_message_id=lead_message_id))
 
 
 def _ids(keys: Sequence[_Key]) -> dict[_Key, UUID]:
@@ -169,6 +185,13 @@ def _ids(keys: Sequence[_Key]) -> dict[_Key, UUID]:
         ([lead_id for lead_id, _ in keys], [identity for _, identity in keys]),
     )
     return {(row[0], row[1]): row[2] for row in rows}
+
+
+def _never(message: Inbound, own: Collection[str]) -> str | None:
+    """Why it must not be answered: a provider's messages bear no marks of machines, only their sender's name."""
+    if isinstance(message, InboundText):
+        return "own_address" if message.sender in own else None
+    return never_answer(message, own)
 
 
 def _address(message: Inbound) -> str:

@@ -112,8 +112,8 @@ class _Network(http.NetworkBackend):
             raise TimeoutError("the provider took longer than it may")
         return left_s
 
-    def writes(self, buffer: bytes) -> None:
-        """Take note of what is about to be written."""
+    def wrote(self, buffer: bytes) -> None:
+        """Take note of what has been written, perhaps not whole."""
         self.request_left = self.request_left or buffer.endswith(self._last)
 
 
@@ -129,8 +129,15 @@ class _Stream(http.NetworkStream):
 
     def write(self, buffer: bytes, timeout: float | None = None) -> None:
         left_s = self._network.left_s()
-        self._network.writes(buffer)
-        self._stream.write(buffer, left_s)
+        try:
+            self._stream.write(buffer, left_s)
+        except http.WriteError:
+            # The network did not take all of it. (A time-out, or an interruption, leaves open how much it took.)
+            raise
+        except BaseException:
+            self._network.wrote(buffer)
+            raise
+        self._network.wrote(buffer)
 
     def close(self) -> None:
         self._stream.close()

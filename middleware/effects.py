@@ -86,8 +86,9 @@ def once(
 ) -> Done | Refused:
     """Do `call` at most once for `key`, for ever; give its stored result where it was done before.
 
-    `guard` runs inside the intent's transaction (reads and locks only) and gives a refusal or None. `lookup` asks the
-    other side what became of an attempt that was cut off; `idempotent_for_s` says how long it honours our key.
+    `guard` runs inside the intent's transaction, with which all that it writes is committed, and gives a refusal or
+    None; what it raises leaves nothing intended. `lookup` asks the other side what became of an attempt that was cut
+    off; `idempotent_for_s` says how long it honours our key.
     Raises EffectInTransaction inside a transaction, StaleClaim when this claim is over, Reschedule while another live
     claim has the effect open or the ledger is away, OutcomeUnknown when nobody can know, and whatever `call` raises.
     """

@@ -1,4 +1,4 @@
-"""The reply domain's tables as peewee models: clients, campaigns, leads, lead messages, drafts."""
+"""The reply domain's tables as peewee models: clients, their rates, campaigns, leads, lead messages, drafts."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ class Client(Table):
     known_prices = TextsField()
     paused_at = InstantField(null=True)
     created_at = InstantField()
+    sending_hours = TextField(null=True)
 
     class Meta:
         table_name = "client"
@@ -35,6 +36,8 @@ class Campaign(Table):
     delay_max_s = IntegerField()
     signature = TextField()
     created_at = InstantField()
+    sending_hours = TextField(null=True)
+    timezone = TextField(null=True)
 
     class Meta:
         table_name = "campaign"
@@ -100,6 +103,8 @@ class Draft(Table):
     sending_at = InstantField(null=True)
     created_at = InstantField()
     updated_at = InstantField()
+    client_id = TextField(null=True)
+    let_out_at = InstantField(null=True)
     parts = TextsField(null=True)
 
     class Meta:
@@ -123,3 +128,16 @@ class ReplayDraft(Table):
     class Meta:
         table_name = "replay_draft"
         primary_key = CompositeKey("run_id", "lead_message_id")
+
+
+class SendingRate(Table):
+    """How many replies of a client, or to one of its leads, may go out within a sliding period."""
+
+    client_id = TextField()
+    scope = TextField()
+    most = IntegerField()
+    period_s = IntegerField()
+
+    class Meta:
+        table_name = "sending_rate"
+        primary_key = CompositeKey("client_id", "scope")

@@ -73,6 +73,13 @@ class Reschedule(ActorVerdict):
         self.run_at = run_at
 
 
+class NotYet(Reschedule):
+    """The gate would let it out, but not at this hour or at this rate: nothing was intended.
+
+    Acts: nobody.
+    """
+
+
 class OutcomeUnknown(ActorVerdict):
     """An effect may or may not have happened: the job is held and never retried by itself.
 

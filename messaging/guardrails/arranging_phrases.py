@@ -25,7 +25,8 @@ FIRM = any_of(
     r"(?:have|got|put|have put|pencil(?:l?ed)?) (?:you|us|it|this) (?:down|in)\b",
     r"(?:invite|invitation) (?:is|has been|was|sent|went)\b|(?:sent|sending|send) (?:you |over |out )*(?:an?|the"
     r"|your) (?:calendar )?(?:invite|invitation) for\b",
-    r"(?:bestätigt|gebucht|eingetragen|reserviert|c'est noté|confirmé|reservado|confirmado)\b",
+    r"(?:bestätigt|gebucht|eingetragen|reserviert|c'est noté|confirmée?|réservée?|reservad[oa]|confirmad[oa]"
+    r"|agendad[oa]|bevestigd|geboekt|ingepland|vastgelegd|confermat[oa]|prenotat[oa]|fissat[oa])\b",
 )
 
 #: Speaks of the meeting as settled, or is mere courtesy: it binds the days said in plain statements.

@@ -18,7 +18,8 @@ _PRODUCT_HOSTS = (
     "sprintful.com lemcal.com neetocal.com zeeg.me meetergo.com picktime.com timetrade.com freebusy.io "
     "calendarhero.com zohobookings.com bookafy.com harmonizely.com trafft.com vcita.com drift.me "
     "meetings.hubspot.com meetings-eu1.hubspot.com book.ms calendar.notion.so cal.notion.so fantastical.app "
-    "rdv360.com terminland.de cronofy.com supersaas.com scheduler.zoom.us"
+    "rdv360.com terminland.de cronofy.com supersaas.com scheduler.zoom.us as.me appt.link cal.mixmax.com 10to8.com "
+    "bookedin.com schedule.nylas.com bookwhen.com calendly.link resurva.com gigabook.com"
 )
 _PRODUCTS = _PRODUCT_HOSTS.split()
 #: These serve other things too: only such paths of theirs are scheduling pages.

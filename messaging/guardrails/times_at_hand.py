@@ -26,6 +26,7 @@ _ASIDE_TIMES = re.compile(
     r"[^.!?\n]{0,30}\b(?:mon(?:day)?s? ?(?:to|-|through|until) ?fri(?:day)?s?|weekdays?|every day|daily|all week"
     r"|from \d{1,2}[^.!?\n]{0,12} (?:to|until) \d)"
     r"|\b(?:mon(?:day)?|weekdays?) ?(?:-|to|through|until) ?(?:thu|fri|sat|sun)\w*,?:? ?(?:from )?\d"
+    r"|\d ?(?:[ap]m)?,? (?:on |from )?mon(?:day)?s? ?(?:-|to|through|until) ?(?:thu|fri|sat|sun)"
     r"|\bwe(?:'re| are) open\b|\b(?:Öffnungszeiten|Bürozeiten|werktags|täglich)\b"
     r"|\b(?:let (?:me|us) know|get back to (?:me|us)|come back to (?:me|us)|repl(?:y|ies)|respond|answer|decide"
     r"|hear (?:back )?from you|tell (?:me|us)|write (?:back )?to (?:me|us)|need (?:it|this|that|to know))\b"

@@ -4,5 +4,5 @@
 ALTER TABLE lead_message ADD COLUMN recipient text;
 -- The provider's name for the conversation. Mail has its references.
 ALTER TABLE lead_message ADD COLUMN thread text;
--- Fixed when a job takes the draft to send it, so that no later release parts it otherwise; NULL: the content is one part.
+-- Fixed before the first can have gone out, so that no later release parts it otherwise; NULL: the content is one part.
 ALTER TABLE draft ADD COLUMN parts text[] CHECK (cardinality(parts) BETWEEN 1 AND 3);

@@ -84,7 +84,7 @@ def test_a_live_run_of_twenty_judges_each_draft_and_is_clean(sampled: Sampled) -
     assert code == ExitCode.DONE
     assert list(told) == ["runId", "createdAt", "config", "selection", "summary", "cases", "baselineDiff"]
     assert [case["status"] for case in told["cases"]] == ["evaluated"] * 20
-    assert all(case["evidence"]["draft"]["promptKey"] == "reply.deterministic.v1" for case in told["cases"])
+    assert all(case["evidence"]["draft"]["promptKey"] == "reply.deterministic.v2" for case in told["cases"])
     assert all(case["score"] >= 62 for case in told["cases"])
     assert counts(told) == {}
     assert told["config"]["judgePromptKey"] == "meeting.overseer.gate.v1"
