@@ -9,11 +9,12 @@ MAILBOX ?=
 MARK := .venv/made-$(shell pwd -P | cksum | cut -d' ' -f1)
 
 .DEFAULT_GOAL := help
-.PHONY: help .venv demo test
+.PHONY: help .venv demo test ai-drafts
 
 help:
 	@echo 'make demo [MAILBOX=path]  the whole road on real servers and real mail, then everything stopped'
 	@echo 'make test                 the whole gate: format, lint, types, unit, integration, acceptance, chaos'
+	@echo 'make ai-drafts            the drafting suite alone (docs/ai-drafts.md)'
 	@echo 'make .venv                the environment alone; then .venv/bin/callboard --help'
 
 .venv: $(MARK)
@@ -35,3 +36,6 @@ demo: .venv
 
 test: .venv
 	@.venv/bin/tox run
+
+ai-drafts: .venv
+	@.venv/bin/tox run -e ai-drafts

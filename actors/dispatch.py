@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, TypeAlias
@@ -34,6 +35,9 @@ _SOURCE = "dispatch"
 _CHUNK = 1_000
 #: From so many jobs on, their queues are asked for room first.
 _ASKED_FOR = 100
+
+#: Set while a recorded job is replayed: what it dispatches is handed over instead, and never becomes a job.
+taken_by: ContextVar[Callable[[Wanted], None] | None] = ContextVar("callboard_dispatches_taken_by", default=None)
 
 AnyActor: TypeAlias = "Actor[Any, Any]"
 #: A job and the broker that its copy goes to.
@@ -108,6 +112,9 @@ def _counts(answers: list[Dispatched | Duplicate]) -> tracing.Attributes:
 @tracing.traced("dispatch", "producer", describe=_counts)
 def dispatch_many(jobs: Iterable[Job]) -> list[Dispatched | Duplicate]:
     """Dispatch many jobs, one insert a thousand; one answer each, in order. Raises as `dispatch` does."""
+    take = taken_by.get()
+    if take is not None:
+        return [_taken(take, _wanted(job)) for job in jobs]
     settings = settings_in_force()
     connect_database(settings)
     wanted = [(_broker_of(job), _wanted(job)) for job in jobs]
@@ -122,6 +129,11 @@ def dispatch_many(jobs: Iterable[Job]) -> list[Dispatched | Duplicate]:
         )
         answers += _answers(chunk, inserted)
     return answers
+
+
+def _taken(take: Callable[[Wanted], None], wanted: Wanted) -> Dispatched:
+    take(wanted)
+    return Dispatched(str(wanted.id), wanted.dispatch_key, wanted.correlation_id, False)
 
 
 def _chunks(wanted: Sequence[_Owed]) -> Iterator[tuple[Sequence[_Owed], bool]]:

@@ -1,6 +1,6 @@
-"""Mail in: lead messages are stored with their jobs in one transaction; each job drafts one reply, to be sent.
+"""Mail, SMS and LinkedIn messages in: stored with their jobs in one transaction; each job drafts one reply, to be sent.
 
-It must not know SQL, SMTP or how a reply is worded.
+It must not know SQL, how a channel is spoken to or how a reply is worded.
 """
 
 from __future__ import annotations
@@ -17,9 +17,8 @@ from actors.auto_send import auto_send
 from actors.dispatch import Dispatched, Job, dispatch, dispatch_many
 from messaging import draft_store, mail_store
 from messaging.drafters import drafter_for
-from messaging.drafts import Drafter, DraftRequest, DraftText
-from messaging.inbox import InboundMail
-from messaging.send_time import send_at, zone_named
+from messaging.drafting import WrittenReply, write_reply
+from messaging.send_time import send_at
 from middleware import metrics
 from middleware.configuration import settings_in_force
 from middleware.logs import event
@@ -33,7 +32,7 @@ _DRAFTED = "drafted"
 
 @dataclass(frozen=True, slots=True)
 class TakenIn:
-    """What came of one ingest: the distinct lead messages, how many mails were new or known, jobs dispatched."""
+    """What came of one ingest: the distinct lead messages, how many were new or known, jobs dispatched."""
 
     lead_message_ids: tuple[UUID, ...]
     new: int
@@ -46,8 +45,9 @@ def inbound_key(lead_message_id: UUID) -> str:
     return f"inbound:{lead_message_id}"
 
 
-def take_in(client_id: str, campaign_id: UUID, mails: Sequence[InboundMail]) -> TakenIn:
-    """Store these mails and dispatch their jobs, all or nothing: none is answered before its newer sibling is stored.
+def take_in(client_id: str, campaign_id: UUID, mails: Sequence[mail_store.Inbound]) -> TakenIn:
+    """Store these mails and messages and dispatch their jobs, all or nothing: none is answered before its newer sibling
+    is stored.
 
     Safe to repeat and to run many times at once: what was stored stays, and a lead message that has had its job is
     not dispatched again, even when the job's row is long gone. Raises NotFound for an unknown client.
@@ -91,28 +91,20 @@ def inbound_post_process(lead_message_id: str, lead_id: str | None = None) -> di
         event("lead_message_never_answered", reason=message.never_answer)
         return {"refused": message.never_answer}
     # Before the transaction, for a model may take its time; and not again where a former attempt had it written.
-    written = draft_store.find_draft(message.id) or _draft(message, drafter_for(settings_in_force()))
+    written = draft_store.find_draft(message.id) or write_reply(message, drafter_for(settings_in_force()))
     with atomic():
-        draft = draft_store.keep_draft(message, written) if isinstance(written, DraftText) else written
+        draft = _keep(message, written) if isinstance(written, WrittenReply) else written
         draft_store.mark_processed(message.id)
         if draft.status == "pending":
             _dispatch_send(message, draft.id)
     return {_DRAFTED: str(draft.id)}
 
 
-def _draft(message: draft_store.InboundMessage, drafter: Drafter) -> DraftText:
-    return drafter.draft(
-        DraftRequest(
-            inbound_text=message.body,
-            inbound_subject=message.subject,
-            inbound_sent_at=message.sent_at,
-            lead_name=message.lead_name,
-            client_name=message.client_name,
-            zone=zone_named(message.timezone),
-            known_links=message.scheduling_links,
-            signature=message.signature,
-        )
-    )
+def _keep(message: draft_store.InboundMessage, written: WrittenReply) -> draft_store.KeptDraft:
+    """Store it, whatever stands against it: to refuse it is the gate's, where people see it and why."""
+    for objection in written.objections:
+        event("draft_objected", reason=objection.name, revision=written.revision)
+    return draft_store.keep_draft(message, written.draft, revision=written.revision)
 
 
 def _dispatch_send(message: draft_store.InboundMessage, draft_id: UUID) -> None:

@@ -1,7 +1,8 @@
 """Writes replies to leads: the `Drafter` interface, and the drafter that needs no model.
 
-The deterministic drafter says little and nothing untrue: thanks, at most three offered times or a known link, a
-question, the signature. It answers in English whatever language it is written to.
+The deterministic drafter says little and nothing untrue: thanks, the client's known prices if they are asked for, at
+most three offered times or a known link, a question, the signature. It answers in English whatever language it is
+written to.
 """
 
 from __future__ import annotations
@@ -14,17 +15,32 @@ from dataclasses import dataclass
 from datetime import datetime, tzinfo
 from typing import Protocol
 
-from messaging.guardrails.booking_phrases import REFUSES
+from messaging.dispositions import Disposition, disposition
+from messaging.guardrails.phrases import any_of
 from messaging.guardrails.plain_text import normalised
 
 #: Names the template and its wording: changed with either.
-PROMPT_KEY = "reply.deterministic.v1"
+PROMPT_KEY = "reply.deterministic.v2"
 MODEL = "deterministic"
 #: More times than these are read as a list to search, not as an offer.
 SLOTS_SHOWN = 3
+#: And more prices than these are a price list.
+PRICES_SHOWN = 5
 
 #: What mail programs put before the subject of a reply or forward, in the languages seen.
 _MARKS = re.compile(r"^(?:(?:re|aw|sv|antw|ant|vs|r\u00e9f|odp|fw|fwd|wg|tr)(?:\[\d+\])?\s?:\s*)+", re.IGNORECASE)
+
+#: What is answered where nothing is left to arrange.
+_CLOSED = {
+    Disposition.OPTS_OUT: "Thank you for letting us know. We will not write to you again.",
+    Disposition.DECLINES: "Thank you for letting us know. We will not follow up on this any further.",
+    Disposition.LATER: "Thank you for letting us know. We leave it there for now; write to us whenever it suits you.",
+    Disposition.OUT_OF_OFFICE: "Thank you for letting us know that you are away. Write to us whenever it suits you.",
+}
+_PRICE_ASKED = any_of(
+    r"(?:prices?|pricing|costs?|rates?|fees?|tariffs?|quote|how much|preise?|kostet|kosten|angebot|tarifs?|prix|combien"
+    r"|precios?|cuánto (?:cuesta|vale))\b"
+)
 
 _WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 _MONTHS = (
@@ -35,7 +51,10 @@ _MONTHS = (
 
 @dataclass(frozen=True, slots=True)
 class DraftRequest:
-    """What a reply is written from. Slots are aware and offered on the clock of `zone`; `inbound_sent_at` is aware."""
+    """What a reply is written from. Slots are aware and offered on the clock of `zone`; `inbound_sent_at` is aware.
+
+    `known_prices` are the client's own words; `objections` say what was wrong with the reply as last written.
+    """
 
     inbound_text: str
     inbound_subject: str
@@ -46,6 +65,9 @@ class DraftRequest:
     offered_slots: Sequence[datetime] = ()
     known_links: Sequence[str] = ()
     signature: str = ""
+    channel: str = "email"
+    known_prices: Sequence[str] = ()
+    objections: Sequence[str] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +120,9 @@ def inputs_digest(request: DraftRequest) -> str:
         [slot.isoformat() for slot in request.offered_slots],
         list(request.known_links),
         request.signature,
+        request.channel,
+        list(request.known_prices),
+        list(request.objections),
     ]
     return hashlib.sha256(json.dumps(inputs, ensure_ascii=False).encode("utf-8", "surrogatepass")).hexdigest()
 
@@ -110,16 +135,24 @@ def _greeting(lead_name: str) -> str:
 
 
 def _middle(request: DraftRequest) -> list[str]:
-    if REFUSES.search(normalised(request.inbound_text)):
-        return ["Thank you for letting us know. We will not follow up on this any further."]
+    kind = disposition(request.inbound_text, request.inbound_subject)
+    if kind in _CLOSED:
+        return [_CLOSED[kind]]
     thanks = "Thank you for your message."
+    if request.known_prices and _PRICE_ASKED.search(normalised(request.inbound_text)):
+        prices = "\n".join(f"- {price}" for price in request.known_prices[:PRICES_SHOWN])
+        return [thanks, f"Our prices:\n{prices}", *_invitation(request)]
+    return [thanks, *_invitation(request)]
+
+
+def _invitation(request: DraftRequest) -> list[str]:
     slots = sorted(set(request.offered_slots))[:SLOTS_SHOWN]
     if slots:
         offer = "\n".join(f"- {slot_words(slot, request.zone)}" for slot in slots)
-        return [thanks, f"These times are open for a call:\n{offer}", "Which of them suits you best?"]
+        return [f"These times are open for a call:\n{offer}", "Which of them suits you best?"]
     if request.known_links:
-        return [thanks, f"You can choose a time for a call here: {request.known_links[0]}"]
-    return [thanks, "Could you tell me which days and times would suit you for a call?"]
+        return [f"You can choose a time for a call here: {request.known_links[0]}"]
+    return ["Could you tell me which days and times would suit you for a call?"]
 
 
 def slot_words(slot: datetime, zone: tzinfo) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import date, datetime, timezone, tzinfo
 
+from messaging.formats import Channel
 from messaging.guardrails.plain_text import clauses, is_blank, normalised, piece_at, without_quotes
 from messaging.guardrails.scheduling_links import canonical, link_hints, scheduling_links
 from messaging.guardrails.stances import (
@@ -34,7 +35,8 @@ class DraftContext:
     """What the draft answers and what it may say.
 
     `inbound_sent_at` (aware) dates the lead's words and the draft's `tomorrow`, unless `drafted_on` is given.
-    `offered_slots` are aware; `zone` is the clock in which draft and lead read them.
+    `offered_slots` are aware; `zone` is the clock in which draft and lead read them. `known_prices` and `channel`
+    matter to `messaging.objections` alone; without knowledge of prices (None) none is judged.
     """
 
     inbound_text: str
@@ -43,6 +45,8 @@ class DraftContext:
     zone: tzinfo = timezone.utc
     known_links: tuple[str, ...] = ()
     drafted_on: date | None = field(default=None)
+    known_prices: tuple[str, ...] | None = None
+    channel: Channel = Channel.EMAIL
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,7 @@
-"""Stores received mail: a lead for each sender, a lead message for each mail, each once however often it comes.
+"""Stores what was received: a lead for each sender, a lead message for each mail, SMS or LinkedIn message, each once.
 
-It must not know drafts or jobs. Takes the gate's locks, in its order.
+A message whose words ask never to be written to again opts its lead out with it. It must not know drafts or jobs. Takes
+the gate's locks, in its order.
 """
 
 from __future__ import annotations
@@ -8,12 +9,16 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from uuid import UUID, uuid5
 
+from messaging.inbound_texts import InboundText
 from messaging.inbox import InboundMail
 from messaging.never_answer import never_answer
-from messaging.store import ClientRow, lock_client, read_client
-from models.database import atomic, query
+from messaging.opt_out_words import asks_to_opt_out
+from messaging.store import ClientRow, lock_client, opt_out, read_client
+from middleware.logs import event
+from models.database import after_commit, atomic, query
 from policy.texts import cap_text
 
 #: Under this namespace lie the ids of leads and lead messages: the same mail has the same id in every database, so
@@ -24,11 +29,16 @@ _IDENTITY_BYTES = 1_000
 #: Bytes kept of a lead message's text, and of its subject and sender's name.
 _BODY_BYTES = 1_000_000
 _LINE_BYTES = 2_000
+#: Characters of a mail in which a wish to opt out is looked for; what matters stands at its top.
+_READ_CHARS = 10_000
 #: Rows written by one statement.
 _CHUNK = 500
 
 #: What makes a lead message one of its kind: lead and identity.
 _Key = tuple[UUID, str]
+
+#: A received message, by whatever channel.
+Inbound = InboundMail | InboundText
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,23 +50,24 @@ class StoredMail:
     new: bool
 
 
-def store_mails(client_id: str, campaign_id: UUID, mails: Sequence[InboundMail]) -> list[StoredMail]:
-    """Store what is new of these mails, in one transaction; one answer each, in order.
+def store_mails(client_id: str, campaign_id: UUID, mails: Sequence[Inbound]) -> list[StoredMail]:
+    """Store what is new of these mails and messages, in one transaction; one answer each, in order.
 
-    A mail's identity is unique for its lead and direction. `sent_at` is the mail's date, at most now; without one the
+    An identity is unique for its lead and direction. `sent_at` is the message's date, at most now; without one the
     time of the first ingest, which is kept. Ingests of the same leads go one after the other. Raises NotFound.
     """
     with atomic():
         lock_client(client_id)
         client = read_client(client_id)
         leads = _lock_leads(client_id, campaign_id, mails)
-        placed = [(mail, (leads[mail.sender], _identity(mail))) for mail in mails]
+        placed = [(mail, (leads[_address(mail)], _identity(mail))) for mail in mails]
         fresh: set[UUID] = set()
         ids: dict[_Key, UUID] = {}
         for start in range(0, len(placed), _CHUNK):
             chunk = placed[start : start + _CHUNK]
             fresh |= _insert(client, chunk)
             ids |= _ids([key for _, key in chunk])
+        _opt_out(client, [(mail, ids[key], key[0]) for mail, key in placed if ids[key] in fresh])
     answers: list[StoredMail] = []
     for _, key in placed:
         answers.append(StoredMail(ids[key], key[0], ids[key] in fresh))
@@ -89,9 +100,9 @@ def note_jobs(jobs: Mapping[UUID, UUID]) -> None:
     )
 
 
-def _lock_leads(client_id: str, campaign_id: UUID, mails: Sequence[InboundMail]) -> dict[str, UUID]:
+def _lock_leads(client_id: str, campaign_id: UUID, mails: Sequence[Inbound]) -> dict[str, UUID]:
     """The senders' leads by address, made where absent, all locked in one order (by address)."""
-    names = {mail.sender: mail.sender_name for mail in reversed(mails)}
+    names = {_address(mail): mail.sender_name for mail in reversed(mails)}
     addresses = sorted(names)
     query(
         "INSERT INTO lead (id, client_id, campaign_id, address, name)"
@@ -113,33 +124,57 @@ def _lock_leads(client_id: str, campaign_id: UUID, mails: Sequence[InboundMail])
     return dict(rows)
 
 
-def _insert(client: ClientRow, placed: Sequence[tuple[InboundMail, _Key]]) -> set[UUID]:
+def _insert(client: ClientRow, placed: Sequence[tuple[Inbound, _Key]]) -> set[UUID]:
     """Insert those that are not there; gives the ids of the new ones."""
     own = (client.sender_address, *client.own_addresses)
-    mails = [mail for mail, _ in placed]
+    columns = zip(*(_columns(message, own) for message, _ in placed), strict=True)
     rows = query(
-        "INSERT INTO lead_message (id, lead_id, direction, identity, internet_message_id, in_reply_to, reference_ids,"
-        " subject, body, never_answer, sent_at)"
-        " SELECT w.id, w.lead, 'inbound', w.identity, w.mail_id, w.answered, w.refs, w.subject, w.body, w.never,"
-        " least(coalesce(w.sent_at, clock_timestamp()), clock_timestamp())"
+        "INSERT INTO lead_message (id, lead_id, direction, identity, channel, internet_message_id, in_reply_to,"
+        " reference_ids, subject, body, never_answer, sent_at, recipient, thread)"
+        " SELECT w.id, w.lead, 'inbound', w.identity, w.channel, w.mail_id, w.answered, w.refs, w.subject, w.body,"
+        " w.never, least(coalesce(w.sent_at, clock_timestamp()), clock_timestamp()), w.recipient, w.thread"
         " FROM unnest(%s::uuid[], %s::uuid[], %s::text[], %s::text[], %s::text[], %s::text[], %s::text[], %s::text[],"
-        " %s::text[], %s::timestamptz[]) WITH ORDINALITY"
-        " AS w (id, lead, identity, mail_id, answered, refs, subject, body, never, sent_at, place)"
+        " %s::text[], %s::text[], %s::timestamptz[], %s::text[], %s::text[]) WITH ORDINALITY AS w (id, lead, identity,"
+        " channel, mail_id, answered, refs, subject, body, never, sent_at, recipient, thread, place)"
         " ORDER BY w.place ON CONFLICT DO NOTHING RETURNING id",
         (
             [uuid5(_NAMESPACE, f"inbound:{lead_id}:{identity}") for _, (lead_id, identity) in placed],
             [lead_id for _, (lead_id, _) in placed],
             [identity for _, (_, identity) in placed],
-            [mail.internet_message_id for mail in mails],
-            [mail.in_reply_to for mail in mails],
-            [" ".join(mail.references) for mail in mails],
-            [cap_text(mail.subject, _LINE_BYTES) for mail in mails],
-            [cap_text(mail.body, _BODY_BYTES) for mail in mails],
-            [never_answer(mail, own) for mail in mails],
-            [mail.sent_at for mail in mails],
+            *(list(column) for column in columns),
         ),
     )
     return {row[0] for row in rows}
+
+
+def _columns(message: Inbound, own: Collection[str]) -> tuple[object, ...]:
+    """A lead message's columns from `channel` on, in the order of the insert."""
+    body, never = cap_text(message.body, _BODY_BYTES), _never(message, own)
+    if isinstance(message, InboundText):
+        channel = message.channel.value
+        return (channel, None, None, "", "", body, never, message.sent_at, message.recipient, message.thread)
+    return (
+        "email",
+        message.internet_message_id,
+        message.in_reply_to,
+        " ".join(message.references),
+        cap_text(message.subject, _LINE_BYTES),
+        body,
+        never,
+        message.sent_at,
+        None,
+        None,
+    )
+
+
+def _opt_out(client: ClientRow, fresh: Sequence[tuple[Inbound, UUID, UUID]]) -> None:
+    """Opt the leads out whose new messages ask for it; a machine's or a list's words are nobody's wish."""
+    own = (client.sender_address, *client.own_addresses)
+    for message, lead_message_id, lead_id in fresh:
+        subject = "" if isinstance(message, InboundText) else message.subject
+        asked = _never(message, own) is None and asks_to_opt_out(message.body[:_READ_CHARS], subject)
+        if asked and opt_out(lead_id):
+            after_commit(partial(event, "lead_opted_out", lead_id=lead_id, lead_message_id=lead_message_id))
 
 
 def _ids(keys: Sequence[_Key]) -> dict[_Key, UUID]:
@@ -152,6 +187,17 @@ def _ids(keys: Sequence[_Key]) -> dict[_Key, UUID]:
     return {(row[0], row[1]): row[2] for row in rows}
 
 
-def _identity(mail: InboundMail) -> str:
+def _never(message: Inbound, own: Collection[str]) -> str | None:
+    """Why it must not be answered: a provider's messages bear no marks of machines, only their sender's name."""
+    if isinstance(message, InboundText):
+        return "own_address" if message.sender in own else None
+    return never_answer(message, own)
+
+
+def _address(message: Inbound) -> str:
+    return message.lead_address if isinstance(message, InboundText) else message.sender
+
+
+def _identity(mail: Inbound) -> str:
     data = mail.identity.encode()
     return mail.identity if len(data) <= _IDENTITY_BYTES else f"sha256:{hashlib.sha256(data).hexdigest()}"

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
+from messaging.sms_text import MOST_PARTS
 from models.database import query
 from policy.keys import reply_effect_key
 
@@ -39,28 +40,30 @@ class JobCounts:
 def count_outcomes(lead_message_ids: Sequence[UUID]) -> Outcomes:
     """The outcomes of these inbound lead messages.
 
-    Sent: the draft says so, or its effect is confirmed. Held: the effect's outcome is unknown. Refused: by the gate, or
-    handled as mail that is never answered. Dead: a job of it is.
+    Sent: the draft says so, or the effects of all its parts are confirmed. Held: the outcome of one is unknown.
+    Refused: by the gate, or handled as mail that is never answered. Dead: a job of it is.
     """
     row = query(
-        "WITH message AS (SELECT m.id, m.never_answer IS NOT NULL AND m.processed_at IS NOT NULL AS unanswered,"
-        "   draft.id AS draft_id, draft.status, effect.state AS effect"
-        "   FROM unnest(%s::uuid[], %s::text[]) AS wanted (id, effect_key)"
-        "   JOIN lead_message AS m ON m.id = wanted.id AND m.direction = 'inbound'"
-        "   LEFT JOIN draft ON draft.lead_message_id = m.id"
-        "   LEFT JOIN side_effect AS effect ON effect.effect_key = wanted.effect_key),"
+        "WITH effect AS (SELECT wanted.id, count(*) FILTER (WHERE state = 'CONFIRMED') AS confirmed,"
+        "   bool_or(state = 'UNKNOWN') AS doubtful FROM unnest(%s::uuid[], %s::text[]) AS wanted (id, effect_key)"
+        "   JOIN side_effect USING (effect_key) GROUP BY wanted.id),"
+        " message AS (SELECT m.id, m.never_answer IS NOT NULL AND m.processed_at IS NOT NULL AS unanswered,"
+        "   draft.id AS draft_id, draft.status, coalesce(effect.doubtful, false) AS doubtful,"
+        "   coalesce(effect.confirmed >= coalesce(cardinality(draft.parts), 1), false) AS confirmed"
+        "   FROM lead_message AS m LEFT JOIN draft ON draft.lead_message_id = m.id LEFT JOIN effect ON effect.id = m.id"
+        "   WHERE m.id = ANY (%s::uuid[]) AND m.direction = 'inbound'),"
         " dead AS (SELECT DISTINCT job.lead_message_id FROM dead_letter JOIN background_job AS job"
         "   ON job.id = dead_letter.job_id WHERE job.state = 'dead' AND job.lead_message_id IS NOT NULL),"
         " fate AS (SELECT message.draft_id, CASE"
-        "   WHEN status = 'sent' OR effect = 'CONFIRMED' THEN 'sent'"
-        "   WHEN status = 'held' OR effect = 'UNKNOWN' THEN 'held'"
+        "   WHEN status = 'sent' OR confirmed THEN 'sent'"
+        "   WHEN status = 'held' OR doubtful THEN 'held'"
         "   WHEN status = 'refused' OR unanswered THEN 'refused'"
         "   WHEN dead.lead_message_id IS NOT NULL THEN 'dead' ELSE 'open' END AS name"
         "   FROM message LEFT JOIN dead ON dead.lead_message_id = message.id::text)"
         " SELECT count(*), count(draft_id), count(*) FILTER (WHERE name = 'sent'),"
         " count(*) FILTER (WHERE name = 'held'), count(*) FILTER (WHERE name = 'refused'),"
         " count(*) FILTER (WHERE name = 'dead'), count(*) FILTER (WHERE name = 'open') FROM fate",
-        (list(lead_message_ids), [reply_effect_key(one, 1) for one in lead_message_ids]),
+        (*_effect_keys(lead_message_ids), list(lead_message_ids)),
     )[0]
     return Outcomes(*row)
 
@@ -105,6 +108,12 @@ def worth_a_look(lead_message_ids: Sequence[UUID]) -> UUID | None:
         (list(lead_message_ids),),
     )
     return rows[0][0] if rows else None
+
+
+def _effect_keys(lead_message_ids: Sequence[UUID]) -> tuple[list[UUID], list[str]]:
+    """A lead message and an effect key, for every part that its reply may have."""
+    pairs = [(one, reply_effect_key(one, part)) for one in lead_message_ids for part in range(1, MOST_PARTS + 1)]
+    return [one for one, _ in pairs], [key for _, key in pairs]
 
 
 def _named(lead_message_ids: Sequence[UUID], job_ids: Sequence[UUID]) -> tuple[list[str], list[UUID]]:

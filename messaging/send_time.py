@@ -28,6 +28,14 @@ def send_at(lead_message_id: UUID, sent_at: datetime, now: datetime, least_s: in
     return wanted if wanted > now else now + timedelta(seconds=FLOOR_S)
 
 
+def is_zone(name: str) -> bool:
+    """Whether there is a time zone of that IANA name."""
+    try:
+        return bool(name) and ZoneInfo(name) is not None
+    except (ValueError, OSError, LookupError):
+        return False
+
+
 def zone_named(name: str) -> tzinfo:
     """The time zone of that IANA name; UTC where there is none: a client's typing error must not stop its mail."""
     try:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Protocol, TypeVar
@@ -56,6 +57,18 @@ class Refused:
     reason: str
 
 
+class Answers(Protocol):
+    """Answers effects instead of the ledger's own way: nothing is opened, called or written."""
+
+    def answer(self, key: str, kind: str) -> Done | Refused:
+        """What became of this effect. Raises for one that did not end well, or was never recorded."""
+        ...
+
+
+#: Set while a recorded job is replayed: its effects are answered from what was recorded, and none is called.
+answered_by: ContextVar[Answers | None] = ContextVar("callboard_effects_answered_by", default=None)
+
+
 class Call(Protocol):
     """The action: it gets the idempotency key and gives something JSON can carry."""
 
@@ -73,11 +86,15 @@ def once(
 ) -> Done | Refused:
     """Do `call` at most once for `key`, for ever; give its stored result where it was done before.
 
-    `guard` runs inside the intent's transaction (reads and locks only) and gives a refusal or None. `lookup` asks the
-    other side what became of an attempt that was cut off; `idempotent_for_s` says how long it honours our key.
+    `guard` runs inside the intent's transaction, with which all that it writes is committed, and gives a refusal or
+    None; what it raises leaves nothing intended. `lookup` asks the other side what became of an attempt that was cut
+    off; `idempotent_for_s` says how long it honours our key.
     Raises EffectInTransaction inside a transaction, StaleClaim when this claim is over, Reschedule while another live
     claim has the effect open or the ledger is away, OutcomeUnknown when nobody can know, and whatever `call` raises.
     """
+    answers = answered_by.get()
+    if answers is not None:
+        return answers.answer(key, kind)
     held, process = current_held.get(), current_process.get()
     if in_transaction():
         raise EffectInTransaction

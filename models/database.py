@@ -95,6 +95,22 @@ def close_connection() -> None:
     database.close()
 
 
+@contextmanager
+def only_reading() -> Iterator[None]:
+    """Connections that this process opens meanwhile, in any thread, refuse to write; this thread's is opened anew.
+
+    A transaction may still say `SET TRANSACTION READ WRITE` (see `undone`). Nothing else may stand open.
+    """
+    options = database.connect_params["options"]
+    close_connection()
+    database.connect_params["options"] = f"{options} -c default_transaction_read_only=on"
+    try:
+        yield
+    finally:
+        database.connect_params["options"] = options
+        close_connection()
+
+
 @cache
 def statement(name: str) -> str:
     """Text of `models/sql/<name>.sql`; parameters stand as `$1`, `$2`, …
@@ -170,6 +186,27 @@ def atomic() -> Iterator[None]:
         pending.pop()
     for call in mine:
         after_commit(call)
+
+
+@contextmanager
+def undone() -> Iterator[None]:
+    """A transaction that is rolled back however the body ends; what was to follow its commit never runs.
+
+    It may write where only reading is the rule (`only_reading`). Raises RuntimeError inside another transaction.
+    """
+    if in_transaction():
+        raise RuntimeError("what is undone cannot be a part of something else")
+    try:
+        with atomic():
+            query("SET TRANSACTION READ WRITE")
+            yield
+            raise _Undo
+    except _Undo:
+        return
+
+
+class _Undo(Exception):
+    """Ends `undone`; nobody else sees it."""
 
 
 def after_commit(call: Callable[[], None]) -> None:

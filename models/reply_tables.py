@@ -1,8 +1,8 @@
-"""The reply domain's tables as peewee models: clients, campaigns, leads, lead messages, drafts."""
+"""The reply domain's tables as peewee models: clients, their rates, campaigns, leads, lead messages, drafts."""
 
 from __future__ import annotations
 
-from peewee import BigIntegerField, BooleanField, IntegerField, TextField, UUIDField
+from peewee import BigIntegerField, BooleanField, CompositeKey, IntegerField, TextField, UUIDField
 
 from models.tables import InstantField, Table, TextsField
 
@@ -16,8 +16,10 @@ class Client(Table):
     own_addresses = TextsField()
     timezone = TextField()
     scheduling_links = TextsField()
+    known_prices = TextsField()
     paused_at = InstantField(null=True)
     created_at = InstantField()
+    sending_hours = TextField(null=True)
 
     class Meta:
         table_name = "client"
@@ -34,6 +36,8 @@ class Campaign(Table):
     delay_max_s = IntegerField()
     signature = TextField()
     created_at = InstantField()
+    sending_hours = TextField(null=True)
+    timezone = TextField(null=True)
 
     class Meta:
         table_name = "campaign"
@@ -74,6 +78,8 @@ class LeadMessage(Table):
     sent_at = InstantField()
     created_at = InstantField()
     arrival = BigIntegerField()
+    recipient = TextField(null=True)
+    thread = TextField(null=True)
 
     class Meta:
         table_name = "lead_message"
@@ -92,10 +98,46 @@ class Draft(Table):
     prompt_key = TextField()
     model = TextField()
     inputs_digest = TextField()
+    revision = IntegerField()
     sending_job_id = UUIDField(null=True)
     sending_at = InstantField(null=True)
     created_at = InstantField()
     updated_at = InstantField()
+    client_id = TextField(null=True)
+    let_out_at = InstantField(null=True)
+    parts = TextsField(null=True)
 
     class Meta:
         table_name = "draft"
+
+
+class ReplayDraft(Table):
+    """A draft that a replay was asked to keep. It stands apart from drafts: it can never be sent."""
+
+    run_id = TextField()
+    lead_message_id = UUIDField()
+    subject = TextField()
+    content = TextField()
+    prompt_key = TextField()
+    model = TextField()
+    inputs_digest = TextField()
+    score = IntegerField(null=True)
+    failure_type = TextField(null=True)
+    created_at = InstantField()
+
+    class Meta:
+        table_name = "replay_draft"
+        primary_key = CompositeKey("run_id", "lead_message_id")
+
+
+class SendingRate(Table):
+    """How many replies of a client, or to one of its leads, may go out within a sliding period."""
+
+    client_id = TextField()
+    scope = TextField()
+    most = IntegerField()
+    period_s = IntegerField()
+
+    class Meta:
+        table_name = "sending_rate"
+        primary_key = CompositeKey("client_id", "scope")

@@ -73,6 +73,13 @@ class Reschedule(ActorVerdict):
         self.run_at = run_at
 
 
+class NotYet(Reschedule):
+    """The gate would let it out, but not at this hour or at this rate: nothing was intended.
+
+    Acts: nobody.
+    """
+
+
 class OutcomeUnknown(ActorVerdict):
     """An effect may or may not have happened: the job is held and never retried by itself.
 
@@ -177,4 +184,11 @@ class MailUnreadable(CallboardError):
     """The file is not a mail that can be read.
 
     Acts: an operator, who looks at the file; ingest reports it and goes on.
+    """
+
+
+class LineUnreadable(CallboardError):
+    """The line is not a message that can be read.
+
+    Acts: an operator, who looks at the line; ingest reports it and goes on.
     """

@@ -40,6 +40,12 @@ class Settings:
     process_running_max: int = 2
     cron_secret: str | None = None
     smtp_url: str | None = None
+    sms_url: str | None = None
+    sms_token: str | None = None
+    sms_idempotent_s: int = 0
+    linkedin_url: str | None = None
+    linkedin_token: str | None = None
+    linkedin_idempotent_s: int = 0
     llm_base_url: str | None = None
     llm_api_key: str | None = None
     llm_model: str | None = None
@@ -132,8 +138,28 @@ SETTINGS: tuple[Setting, ...] = (
     url(
         "SMTP_URL",
         "smtp_url",
-        ("smtp", "smtps"),
+        ("smtp", "smtps", "smtp+starttls"),
         "The mail server replies go to; unset: found through CALLBOARD_HOME.",
+    ),
+    url("SMS_URL", "sms_url", ("http", "https"), "The provider that SMS go to."),
+    text("SMS_TOKEN", "sms_token", "Its bearer token.", secret=True),
+    whole(
+        "SMS_IDEMPOTENT_SECONDS",
+        "sms_idempotent_s",
+        "s",
+        0,
+        2_592_000,
+        "How long it honours an idempotency key; 0: not at all.",
+    ),
+    url("LINKEDIN_URL", "linkedin_url", ("http", "https"), "The provider that LinkedIn messages go to."),
+    text("LINKEDIN_TOKEN", "linkedin_token", "Its bearer token.", secret=True),
+    whole(
+        "LINKEDIN_IDEMPOTENT_SECONDS",
+        "linkedin_idempotent_s",
+        "s",
+        0,
+        2_592_000,
+        "How long it honours an idempotency key; 0: not at all.",
     ),
     url(
         "LLM_BASE_URL",

@@ -19,8 +19,10 @@ def add_parser(commands: Subparsers) -> None:
     verbs = commands.add_parser("actions", help="list what operators did").add_subparsers(metavar="VERB", required=True)
     listing = verbs.add_parser("list", help="operator actions, the last first; refusals, too")
     listing.add_argument("--operator", metavar="NAME", help="by this operator")
-    listing.add_argument("--verb", help="cancel, requeue, discard, settle, adopt, show-args")
-    listing.add_argument("--target", metavar="ID", help="on this job, dead letter or effect key")
+    listing.add_argument(
+        "--verb", help="cancel, requeue, discard, settle, adopt, show-args, send, pause, resume, set, opt-out, opt-in"
+    )
+    listing.add_argument("--target", metavar="ID", help="on this job, dead letter, effect key, draft, client or lead")
     listing.add_argument("--plan", metavar="HASH", help="under this plan")
     add_page_options(listing)
     listing.set_defaults(run=run_list)

@@ -1,4 +1,4 @@
-"""`callboard ingest`: a mailbox into lead messages and jobs. Repeating it stores and dispatches nothing twice."""
+"""`callboard ingest`: mails, or lines of messages, into lead messages and jobs. Repeating it does nothing twice."""
 
 from __future__ import annotations
 
@@ -26,15 +26,18 @@ def add_parser(commands: Subparsers) -> None:
     """Add `ingest` to the commands."""
     parser = commands.add_parser(
         "ingest",
-        help="a mailbox into lead messages and jobs",
-        description="Store the mails of a folder of .eml files, a Maildir or an mbox as lead messages, and dispatch a"
-        " job for each that has had none; all of them or none. Malformed files are named and skipped (exit 5).",
+        help="mails, SMS and LinkedIn messages into lead messages and jobs",
+        description="Store the mails of a folder of .eml files, a Maildir or an mbox, or the SMS and LinkedIn messages"
+        " of a file of JSON lines, as lead messages, and dispatch a job for each that has had none; all or none."
+        " Malformed files and lines are named and skipped (exit 5).",
     )
-    parser.add_argument("path", type=Path, metavar="PATH", help="a folder of *.eml, a Maildir, or an mbox file")
+    parser.add_argument(
+        "path", type=Path, metavar="PATH", help="a folder of *.eml, a Maildir, an mbox file, or *.jsonl"
+    )
     parser.add_argument(
         "--client-id",
         "--client",
-        type=_client_id,
+        type=client_id,
         default=DEFAULT_CLIENT,
         metavar="C",
         help="whose mail it is (default: %(default)s); an unknown client is made, with a campaign that sends at once",
@@ -65,7 +68,7 @@ def run(args: argparse.Namespace) -> ExitCode:
         settings = open_ledger()
         setup()
         configure_logs(settings)
-        progress.show(f"storing {len(mailbox.mails)} mails", at_once=True)
+        progress.show(f"storing {len(mailbox.mails)} messages", at_once=True)
         taken = take_in_mailbox(mailbox, args.client_id, sender=args.sender)
     finally:
         progress.clear()
@@ -84,7 +87,7 @@ def take_in_mailbox(mailbox: Mailbox, client_id: str, *, sender: str | None = No
         return take_in(client_id, campaign_id, mailbox.mails)
 
 
-def _client_id(text: str) -> str:
+def client_id(text: str) -> str:
     """Raises ArgumentTypeError for what the table would refuse."""
     if not re.fullmatch(r"[a-z0-9][a-z0-9_.-]{0,62}", text):
         raise argparse.ArgumentTypeError(f"a client's id is of a-z, 0-9, '_', '.' and '-', at most 63, not {text!r}")

@@ -27,6 +27,7 @@ from scripts.parsing import OneLineParser, Subparsers
 COMMANDS: Final[dict[str, str]] = {
     "demo": "the whole road, end to end",
     "ingest": "a mailbox into lead messages and jobs",
+    "sample": "a made-up client with a year of threads",
     "up": "start the embedded servers and leave them running",
     "down": "stop the embedded servers",
     "migrate": "bring the schema to head",
@@ -42,10 +43,14 @@ COMMANDS: Final[dict[str, str]] = {
     "workers": "list workers",
     "explain": "the causal chain behind an id",
     "dlq": "dead letters: list, show, plan, apply, settle, …",
+    "send": "have a draft sent, through the gate",
+    "clients": "kill switch, sending hours and rates of clients",
+    "leads": "opt leads out",
     "actions": "list what operators did",
     "doctor": "what is wrong with set-up and health",
     "check": "which invariant does not hold",
     "prune": "remove what is finished and old",
+    "replay": "past conversations through today's code, nothing let out",
     "bench": "measure Callboard against its peers",
 }
 

@@ -25,7 +25,8 @@ FIRM = any_of(
     r"(?:have|got|put|have put|pencil(?:l?ed)?) (?:you|us|it|this) (?:down|in)\b",
     r"(?:invite|invitation) (?:is|has been|was|sent|went)\b|(?:sent|sending|send) (?:you |over |out )*(?:an?|the"
     r"|your) (?:calendar )?(?:invite|invitation) for\b",
-    r"(?:bestätigt|gebucht|eingetragen|reserviert|c'est noté|confirmé|reservado|confirmado)\b",
+    r"(?:bestätigt|gebucht|eingetragen|reserviert|c'est noté|confirmée?|réservée?|reservad[oa]|confirmad[oa]"
+    r"|agendad[oa]|bevestigd|geboekt|ingepland|vastgelegd|confermat[oa]|prenotat[oa]|fissat[oa])\b",
 )
 
 #: Speaks of the meeting as settled, or is mere courtesy: it binds the days said in plain statements.
@@ -99,4 +100,11 @@ LOGISTICS = any_of(
     r"(?:see|speak|talk) (?:to |with )?you (?:then|on|at|there|tomorrow|next)\b",
     rf"(?:offer|have|propose|suggest|following|available|open)\b[^.!?\n]{{0,20}}\b{_TIME_WORDS}\b",
     r"(?:works|suits) (?:for|with) (?:me|us|our side)\b",
+    r"(?:wann|welcher (?:tag|termin)|welche (?:zeit|uhrzeit))\b[^.!\n]{0,60}\?"
+    r"|pass(?:t|en) (?:es )?(?:ihnen|dir|euch)\b"
+    r"|termin(?:e|vorschl\w+)? (?:vor|an|für|am|um)\b|(?:ruf\w*|melde\w*) (?:ich )?(?:sie|dich|mich)\b",
+    r"(?:quand|quel(?:le)? (?:jour|date|heure|créneau))\b[^.!\n]{0,60}\?|(?:vous|te) convien(?:t|drait)\b"
+    r"|créneaux?\b",
+    r"(?:cuándo|qué (?:día|hora|fecha))\b[^.!\n]{0,60}\?|le (?:viene|vendría|conviene) (?:bien|mejor)\b"
+    r"|le va bien\b",
 )

@@ -41,7 +41,15 @@ BOOKING = any_of(
     r"|this))\b",
     r"(?:call me|give me a (?:call|ring|buzz)|ring me|phone me|invite me)\b",
     r"next steps? to (?:book|meet|schedule)",
-    r"(?:termin (?:vereinbaren|ausmachen|finden)|wann (?:passt|haben|hätten|können)|passt (?:mir|uns))\b",
+    r"termin\w* (?:\w+ )?(?:vereinbaren|ausmachen|abmachen|machen|finden|planen|buchen)\b"
+    r"|rufen sie (?:mich|uns) (?:\w+ )?an\b"
+    r"|(?:können|könnten|wollen|sollen|lassen sie) (?:wir|uns) [^.!?\n]{0,30}"
+    r"\b(?:telefonieren|sprechen|reden|treffen)\b",
+    r"(?:pouvons|pourrions|on peut)(?:-nous)? [^.!?\n]{0,20}\b(?:parler|échanger|voir|appeler)\b|appelez-moi\b"
+    r"|(?:fixer|convenir d|trouver|caler|planifier)[^.!?\n]{0,12}\b(?:rendez-vous|créneau|appel|date)\b",
+    r"(?:podemos|podríamos|queremos|quiero|quisiera) [^.!?\n]{0,20}\b(?:hablar|reunirnos|llamar|agendar|vernos)\b"
+    r"|llám[ae]me\b|concertar\b[^.!?\n]{0,12}\b(?:cita|llamada|reunión)\b",
+    r"(?:wann (?:passt|haben|hätten|können)|passt (?:mir|uns))\b",
     r"(?:prendre rendez-vous|quand êtes-vous|disponible|agendar|cuándo)\b",
 )
 
@@ -94,6 +102,9 @@ INFORMATION_ASKED = any_of(
     r"(?:how|what)(?: exactly| specifically)? (?:does|do|is|are|would|can|makes?|kind|sort|type|problem|else)\b"
     rf"(?![^.!?\n]{{0,40}}\b{_SCHEDULING}\b)[^.!\n]{{0,80}}\?",
     r"(?:explain|elaborate|clarify)\b",
+    r"(?:want|like|love|need|eager|curious|happy) to (?:know|learn|hear|read|understand) (?:\w+ )?"
+    r"(?:more|about|how|what)\b",
+    r"(?:más información|más detalles|cuánto cuesta|qué precio|quel (?:est le )?(?:prix|tarif|coût))\b",
     r"(?:before|prior to)(?: we| I)? (?:book|meet|call|talk|schedul|commit|demo|jump|hop|chat|speak|agree|set)",
     r"(?:was kostet|wie viel|wieviel|preis(?:e|liste)?|mehr informationen|combien|tarifs?|plus d'informations)\b",
 )

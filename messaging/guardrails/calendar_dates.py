@@ -26,19 +26,22 @@ from messaging.guardrails.plain_text import without_numeric_noise
 
 #: Weeks that a bare weekday of a draft may reach ahead: slots are offered no further away than that.
 DRAFT_WEEKS = 6
-#: The lead's own `Tuesday` is the next one or the one after it.
+#: The lead's own `Tuesday` may be the one after next where next week is spoken of.
 LEAD_WEEKS = 2
 
 
 @dataclass(frozen=True, slots=True)
 class DateMention:
-    """`days` is what the words may mean; empty if they contradict themselves. `relative` words need no calendar."""
+    """`days` is what the words may mean; empty if they contradict themselves. `relative` words need no calendar;
+    `bare` is a weekday alone.
+    """
 
     begin: int
     end: int
     words: str
     days: Days
     relative: bool = False
+    bare: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,7 +197,7 @@ def _mentions(text: str, seen: _Seen) -> Iterator[DateMention]:
             days = read(found, seen)
             taken[found.start() : found.end()] = [True] * (found.end() - found.start())
             if days is not None and not _is_name(found):
-                yield DateMention(found.start(), found.end(), found[0].strip(), days, is_relative)
+                yield DateMention(found.start(), found.end(), found[0].strip(), days, is_relative, read is _bare)
 
 
 def _agreeing(days: Days | None, found: re.Match[str]) -> Days | None:

@@ -18,7 +18,8 @@ _PRODUCT_HOSTS = (
     "sprintful.com lemcal.com neetocal.com zeeg.me meetergo.com picktime.com timetrade.com freebusy.io "
     "calendarhero.com zohobookings.com bookafy.com harmonizely.com trafft.com vcita.com drift.me "
     "meetings.hubspot.com meetings-eu1.hubspot.com book.ms calendar.notion.so cal.notion.so fantastical.app "
-    "rdv360.com terminland.de cronofy.com supersaas.com scheduler.zoom.us"
+    "rdv360.com terminland.de cronofy.com supersaas.com scheduler.zoom.us as.me appt.link cal.mixmax.com 10to8.com "
+    "bookedin.com schedule.nylas.com bookwhen.com calendly.link resurva.com gigabook.com"
 )
 _PRODUCTS = _PRODUCT_HOSTS.split()
 #: These serve other things too: only such paths of theirs are scheduling pages.
@@ -79,7 +80,8 @@ _PICK_BY_LINK = re.compile(
     rf"\b{_PICK}\b[^.!?\n]{{0,60}}?\b(?:{_NO_CONFERENCE}links?\b|click|tap\b"
     r"|(?:on|in|from|via|through|using|off) (?:my|our|the|this)(?: \w+)? calendar\b"
     r"|(?:on|via|through|at) (?:my|our) (?:page|site|website|portal)\b|right here\b|here: ?$|here$)"
-    rf"|\b(?:links?|click here|use this|calendar)\b[^.!?\n]{{0,40}}?\b(?:to|and|where you can|for you to) {_PICK}\b"
+    rf"|\b(?:links?|buttons?|click here|use this|calendar)\b[^.!?\n]{{0,40}}?\b"
+    rf"(?:to|and|where you can|for you to) {_PICK}\b"
     r"|\b(?:book|schedule|self-book)\w*(?: \w+){0,3} (?:via|through|using|on|in|from) (?:my|our|the|this)(?: \w+)?"
     r" (?:calendar|link|page|scheduler)\b"
     rf"|\bbook (?:me|us|it|directly|online|yourself|straight)\b[^.!?\n]{{0,30}}\b(?:here|link|calendar|online)\b",
@@ -90,6 +92,17 @@ _MY_CALENDAR = re.compile(
     r"|agenda)\b(?! (?:for|on|next|this|invite))"
     r"|\b(?:access|open|see|view|use|visit|browse|check out|look at|take a look at|go to|jump on|hop on) (?:my"
     r"|our)(?: \w+)? calendar\b(?! invite)"
+    r"|\b(?:my|our) (?:online |shared |public |digital )?(?:calendar|diary|agenda|schedule) is (?:always |now |also )?"
+    r"(?:up to date|online|public|live|shared|linked|attached|below|at your disposal)\b"
+    r"|\bbook(?:ing)? (?:yourself |straight |directly |right )+in(?:to)?\b"
+    r"|\b(?:Buchungs|Kalender|Termin)-?link\b|\b(?:Buchungsseite|Online-?Kalender|Terminbuchung)\b"
+    r"|\b(?:hier|direkt|online|selbst)\b[^.!?\n]{0,30}\bTermin\b[^.!?\n]{0,20}\b(?:buchen|aussuchen|auswählen)\b"
+    r"|\bTermin\b[^.!?\n]{0,30}\b(?:hier|direkt|online|selbst)\b[^.!?\n]{0,20}\b(?:buchen|aussuchen|auswählen)\b"
+    r"|\blien (?:de (?:réservation|rendez-vous)|vers (?:mon|notre) (?:agenda|calendrier))\b"
+    r"|\bréserve[rz]\b[^.!?\n]{0,30}"
+    r"\b(?:ici|en ligne|sur (?:mon|notre) (?:agenda|calendrier))\b"
+    r"|\benlace (?:de (?:reserva|mi calendario)|para (?:reservar|agendar))\b"
+    r"|\b(?:reserv|agend)\w+\b[^.!?\n]{0,30}\baquí\b"
     r"|\b(?:link|url) (?:to|for) (?:my|our|the) (?:calendar|schedule|scheduler|availability|diary|booking)\b",
     re.IGNORECASE,
 )

@@ -21,6 +21,13 @@ LOUD = any_of(
     r"why (?:choose|companies choose|customers)\b",
     r"you(?:'ll| will) (?:love|be amazed|see results)\b",
     r"(?:case stud(?:y|ies)|testimonials?|success stor(?:y|ies))\b",
+    r"(?:preisgekrönt\w*|marktführend\w*|führende\w* anbieter|einzigartig\w*"
+    r"|rabatt\w*|kostenlos(?:e|er|en)? (?:testen|test)"
+    r"|überzeugen sie sich|vertrauen (?:uns|auf uns)|sparen sie|steiger\w+ (?:sie|ihren?|den|die))\b",
+    r"(?:primé\w*|leader (?:du marché|mondial)|essai gratuit|remise|offre (?:spéciale|limitée)|nous font confiance"
+    r"|économis\w+ (?:jusqu'|du|votre|vos)|boostez|augmentez)\b",
+    r"(?:galardonad\w+|líder (?:del mercado|mundial)|prueba gratuita|descuento|oferta (?:especial|limitada)"
+    r"|confían en nosotros|ahorr\w+ (?:hasta|tiempo|dinero)|aument\w+ sus)\b",
 )
 
 QUIET = any_of(
@@ -40,4 +47,7 @@ QUIET = any_of(
     r"(?:simple|fast|secure|reliable|smart|modern|efficient|effective|accurate)(?:,| and)",
     r"(?:integrates? (?:with|into)|combines?|(?:built|designed) (?:for|to)|(?:teams?|companies|businesses) like)\b",
     r"(?:get started|upgrade|subscribe|buy|purchase)\b",
+    r"unsere? (?:\w+ ){0,2}(?:plattform|lösung|software|produkte?|kunden|angebote?|pakete|team|dienst\w*)\b",
+    r"(?:notre|nos) (?:\w+ ){0,2}(?:plateforme|solutions?|logiciel|produits?|clients|offres?|équipe|services?)\b",
+    r"nuestr[ao]s? (?:\w+ ){0,2}(?:plataforma|soluci(?:ón|ones)|software|productos?|clientes|equipo|servicios?)\b",
 )

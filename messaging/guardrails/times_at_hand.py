@@ -18,8 +18,39 @@ from messaging.guardrails.stances import arranges, asks, declines, is_administra
 from messaging.guardrails.windows import Window, days_named, find_windows
 from messaging.guardrails.zone_labels import converted, zone_of_all_times
 
-_OFFICE_HOURS = re.compile(
-    r"\b(?:office|business|opening|working|support|store) hours\b|\bwe(?:'re| are) open\b", re.IGNORECASE
+#: When the writer is in, or by when an answer is wanted: no time for a meeting.
+_ASIDE_TIMES = re.compile(
+    r"\b(?:office|business|opening|working|support|store) hours\b"
+    r"|\b(?:we|I|team|office|desk|line|lines|phones?|shop|store|support|staff|everyone)(?:'re|'m| are| am| is)"
+    r" (?:always |usually |generally |normally )?(?:open|in|here|staffed|reachable|manned|around|available)\b"
+    r"[^.!?\n]{0,30}\b(?:mon(?:day)?s? ?(?:to|-|through|until) ?fri(?:day)?s?|weekdays?|every day|daily|all week"
+    r"|from \d{1,2}[^.!?\n]{0,12} (?:to|until) \d)"
+    r"|\b(?:mon(?:day)?|weekdays?) ?(?:-|to|through|until) ?(?:thu|fri|sat|sun)\w*,?:? ?(?:from )?\d"
+    r"|\d ?(?:[ap]m)?,? (?:on |from )?mon(?:day)?s? ?(?:-|to|through|until) ?(?:thu|fri|sat|sun)"
+    r"|\bwe(?:'re| are) open\b|\b(?:Öffnungszeiten|Bürozeiten|werktags|täglich)\b"
+    r"|\b(?:let (?:me|us) know|get back to (?:me|us)|come back to (?:me|us)|repl(?:y|ies)|respond|answer|decide"
+    r"|hear (?:back )?from you|tell (?:me|us)|write (?:back )?to (?:me|us)|need (?:it|this|that|to know))\b"
+    r"[^.!?\n]{0,30}\b(?:by|before|until)\b(?! (?:the )?(?:call|meeting))",
+    re.IGNORECASE,
+)
+#: Something else than the meeting has its day: an offer that ends, a fair, a release.
+_ANOTHER_MATTER = re.compile(
+    r"\b(?:offers?|promo\w*|discounts?|sale|prices?|rates?|deadline|conference|fair|trade show|expo|webinar|summit"
+    r"|workshop|festival|events?|launch\w*|releases?|version|update|contract|trial|subscription|invoice|payment"
+    r"|newsletter|report|quarter|holidays?|registration|early bird|course|angebot|aktion|messe|frist)\b"
+    r"[^.!?\n]{0,40}\b(?:ends?|ending|expires?|closes?|starts?|begins?|runs?|launche?s?|is|was|are|will|takes place"
+    r"|opens?|due|valid|until|through|on|from|endet|gilt|beginnt)\b"
+    r"|\b(?:founded|established|launched|born|released|published|incorporated) (?:on|in)\b",
+    re.IGNORECASE,
+)
+_MEETING = re.compile(
+    r"\b(?:calls?|meetings?|demos?|appointments?|chat|session|conversation|termin|gespräch|you(?:'re| are)|us)\b",
+    re.IGNORECASE,
+)
+_LATER_WEEK = re.compile(
+    r"\b(?:next week|week after|following week|in (?:two|2) weeks|week of|nächste woche|semaine prochaine"
+    r"|próxima semana)\b",
+    re.IGNORECASE,
 )
 _ANY_DAY = re.compile(
     r"\b(?:any (?:day|time)|any ?time|whenever|flexible|free|open|available)\b[^.!?\n]{0,30}\b(?P<which>this"
@@ -59,12 +90,16 @@ class KnownTimes:
 
     def excuses(self, moment: Moment, said: DraftTimes) -> bool:
         """The lead named that time, or left it open and is being asked."""
-        if any(self._is_leads(moment, each) for each in self.lead_moments):
+        if self.named_by_lead(moment):
             return True
         if not asks(piece_at(sentences(said.text), moment.time.begin).words):
             return False
         ends = [self.on_our_clock(moment.time), self._until(moment.time)]
         return any(all(window.holds(end, moment.days) for end in ends if end) for window in self.windows)
+
+    def named_by_lead(self, moment: Moment) -> bool:
+        """The lead named that very time."""
+        return any(self._is_leads(moment, each) for each in self.lead_moments)
 
     def has_date(self, mention: DateMention) -> bool:
         """A day that is offered or that the lead named, or the lead's very words."""
@@ -103,9 +138,10 @@ def draft_times(draft: str, today: date, known: KnownTimes) -> DraftTimes:
 def known_times(inbound: str, sent_at: datetime, offered: tuple[datetime, ...], zone: tzinfo) -> KnownTimes:
     """What the normalised `inbound`, sent at `sent_at` (aware), and the offer allow."""
     today = sent_at.astimezone(zone).date()
-    dates = find_dates(inbound, today, weeks=LEAD_WEEKS)
-    times = _times_beside(inbound, dates)
     local = [slot.astimezone(zone) for slot in offered]
+    weeks = LEAD_WEEKS if _LATER_WEEK.search(inbound) else 1
+    dates = _meant(find_dates(inbound, today, weeks=weeks), today, frozenset(slot.date() for slot in local))
+    times = _times_beside(inbound, dates)
     return KnownTimes(
         slots=frozenset((slot.date(), slot.hour * 60 + slot.minute) for slot in local),
         lead_moments=tuple(moments(inbound, times, dates)),
@@ -115,6 +151,17 @@ def known_times(inbound: str, sent_at: datetime, offered: tuple[datetime, ...], 
         zone=zone,
         reference_at=min(offered, default=sent_at),
     )
+
+
+def _meant(dates: list[DateMention], today: date, offered: frozenset[date]) -> list[DateMention]:
+    """A lead's `Tuesday` is the Tuesday that was offered, if one was; today's name may mean in a week's time."""
+    in_a_week = today + timedelta(days=7)
+    return [
+        replace(each, days=each.days & offered or (each.days | ({in_a_week} if each.days == {today} else frozenset())))
+        if each.bare
+        else each
+        for each in dates
+    ]
 
 
 def _times_beside(text: str, dates: list[DateMention]) -> list[TimeMention]:
@@ -128,7 +175,7 @@ def _times_beside(text: str, dates: list[DateMention]) -> list[TimeMention]:
 def _is_aside(text: str, position: int) -> bool:
     """The clause speaks of office hours, or says what cannot be."""
     clause = piece_at(clauses(text), position).words
-    return bool(_OFFICE_HOURS.search(clause)) or declines(clause)
+    return bool(_ASIDE_TIMES.search(clause)) or declines(clause)
 
 
 def _may_be_meeting(text: str, mention: DateMention, today: date) -> bool:
@@ -136,7 +183,8 @@ def _may_be_meeting(text: str, mention: DateMention, today: date) -> bool:
     clause = piece_at(clauses(text), mention.begin).words
     is_past = bool(mention.days) and max(mention.days) < today
     is_history = is_past and (is_administrative(clause) or not arranges(clause))
-    if declines(clause) or is_history:
+    another = _ANOTHER_MATTER.search(clause) and not _MEETING.search(clause)
+    if declines(clause) or is_history or another:
         return False
     led_by_for = bool(re.search(r"\b(?:for|f\u00fcr|pour)(?: the)?\s$", text[: mention.begin]))
     led_by_for = led_by_for or mention.words.lower().startswith("for ")

@@ -23,6 +23,8 @@ _PARTS = {
     "vormittag": (300, 720), "vormittags": (300, 720), "nachmittag": (720, 1080), "nachmittags": (720, 1080),
     "abend": (1020, 1320), "matin": (300, 720), "apr\u00e8s-midi": (720, 1080),
 }  # fmt: skip
+#: Taken before the parts of the day that they end or begin.
+_AROUND_LUNCH = {"before lunch": (300, 720), "after lunch": (720, 1080)}
 _PART = re.compile(rf"\b(?<!good )(?<!guten )({'|'.join(_PARTS)})\b", re.IGNORECASE)
 #: `I'm free on Tuesday` is a day, not a window: which of its hours is what the offered slots say.
 _ANY_TIME = re.compile(
@@ -86,22 +88,33 @@ def _clause_windows(text: str, clause: Piece, times: list[TimeMention], days: fr
         for first, last in pairwise(times)
         if _TO.match(text[first.end : last.begin])
     ]
-    spans += [_PARTS[part.lower()] for part in _PART.findall(clause.words)] if not times else []
+    spans += _parts_of_day(clause.words) if not times else []
     if not spans and not times and _ANY_TIME.search(clause.words):
         spans = [(DAY_OPENS, DAY_CLOSES)]
     return [Window(opens, closes, days) for opens, closes in spans]
+
+
+def _parts_of_day(words: str) -> list[tuple[int, int]]:
+    around_lunch = [span for phrase, span in _AROUND_LUNCH.items() if phrase in words.lower()]
+    return around_lunch or [_PARTS[part.lower()] for part in _PART.findall(words)]
 
 
 def _spans_of(text: str, time: TimeMention) -> list[tuple[int, int]]:
     if time.until:
         ends = {opens: min((end for end in time.until if end > opens), default=None) for opens in time.minutes}
         return [(opens, closes) for opens, closes in ends.items() if closes is not None]
-    lead_in = text[max(0, time.begin - 24) : time.begin] + re.sub(r"[\d:]+.*", "", time.words)
+    lead_in = text[max(0, time.begin - 24) : time.begin] + _led_by(time.words)
     if _AFTER.search(lead_in.rstrip()) or _ONWARDS.match(text[time.end :]):
         return [(opens, DAY_CLOSES) for opens in _daytime(time.minutes)]
     if _BEFORE.search(lead_in.rstrip()):
         return [(DAY_OPENS, closes) for closes in _daytime(time.minutes)]
     return []
+
+
+def _led_by(words: str) -> str:
+    """`before` of `before three`: a time may have been read together with the word before it."""
+    first, _, rest = words.partition(" ")
+    return first if rest and not first[0].isdigit() else ""
 
 
 def _daytime(minutes: frozenset[int]) -> list[int]:

@@ -55,7 +55,7 @@ def test_the_models_reply_is_kept_with_its_origin(inbound: Inbound) -> None:
     inbound(str(message_id))
 
     sql = "SELECT subject, prompt_key, model, length(inputs_digest), status FROM draft WHERE lead_message_id = %s"
-    assert query(sql, (message_id,)) == [("Re: A call", "reply.draft.v1", "m-1", 64, "pending")]
+    assert query(sql, (message_id,)) == [("Re: A call", "reply.draft.v2", "m-1", 64, "pending")]
 
 
 def test_the_model_is_not_asked_again_for_a_draft_that_was_written(inbound: Inbound, script: Script) -> None:

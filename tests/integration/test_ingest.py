@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 from uuid import UUID
 
@@ -14,7 +15,7 @@ import redis
 
 from actors.broker import setup
 from messaging.inbox import InboundMail
-from messaging.store import make_campaign, make_client
+from messaging.store import make_campaign, make_client, opt_in
 from models.database import atomic, close_connection, query
 from policy.errors import DispatchContended
 from tests.integration.correspondence import CLIENT, SENDER, mail
@@ -212,3 +213,44 @@ def test_a_mail_dated_a_little_ahead_was_not_written_after_it_came(campaign: UUI
     counts(campaign, [mail(1, date=datetime.now(timezone.utc) + timedelta(hours=3))])
 
     assert query("SELECT sent_at <= clock_timestamp() FROM lead_message") == [(True,)]
+
+
+def opted_out() -> list[tuple[str, bool]]:
+    """Address of every lead, and whether it is opted out."""
+    return query("SELECT address, opted_out_at IS NOT NULL FROM lead ORDER BY 1")
+
+
+def test_a_mail_that_asks_to_opt_out_opts_its_lead_out_with_it(campaign: UUID) -> None:
+    asking = replace(mail(1), body="Please remove me from your list.")
+
+    counts(campaign, [asking, mail(1, sender="other@prospect.example")])
+
+    assert opted_out() == [("lead@prospect.example", True), ("other@prospect.example", False)]
+
+
+def test_words_of_a_machine_or_a_list_opt_nobody_out(campaign: UUID) -> None:
+    newsletter = mail(1, headers=["List-Id: <news.prospect.example>"])
+    away = mail(2, headers=["Auto-Submitted: auto-replied"])
+
+    counts(campaign, [replace(one, body="Unsubscribe me") for one in (newsletter, away)])
+
+    assert opted_out() == [("lead@prospect.example", False)]
+
+
+def test_a_mail_that_is_known_does_not_opt_out_again_a_lead_that_was_taken_back(campaign: UUID) -> None:
+    asking = [replace(mail(1), body="STOP")]
+    counts(campaign, asking)
+    opt_in(query("SELECT id FROM lead")[0][0])
+
+    counts(campaign, asking)
+
+    assert opted_out() == [("lead@prospect.example", False)]
+
+
+def test_an_ingest_that_fails_opts_nobody_out(campaign: UUID) -> None:
+    unstorable = replace(mail(2), body="\x00")
+
+    with pytest.raises(psycopg2.DataError):
+        counts(campaign, [replace(mail(1), body="STOP"), unstorable])
+
+    assert opted_out() == []

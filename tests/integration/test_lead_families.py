@@ -191,6 +191,43 @@ def test_draft_that_went_out_gets_its_outbound_message(lead: UUID) -> None:
     assert query("SELECT count(*) FROM lead_message WHERE direction = 'outbound'") == [(1,)]
 
 
+@pytest.mark.parametrize(
+    ("effects", "status", "recorded"),
+    [
+        (["CONFIRMED", "CONFIRMED"], "sent", 2),
+        (["CONFIRMED"], "failed", 1),
+        (["CONFIRMED", "FAILED"], "failed", 1),
+        (["CONFIRMED", "REFUSED"], "refused", 1),
+        (["CONFIRMED", "UNKNOWN"], "held", 1),
+        (["CONFIRMED", "INTENDED"], "held", 1),
+    ],
+    ids=lambda value: "-".join(value).lower() if isinstance(value, list) else None,
+)
+def test_draft_of_several_parts_is_settled_by_all_of_them_and_keeps_what_went_out(
+    lead: UUID, effects: list[str], status: str, recorded: int
+) -> None:
+    draft_id = stuck_draft(lead, effects[0])
+    query("UPDATE draft SET parts = ARRAY['one', 'two']")
+    for part, effect in enumerate(effects[1:], 2):
+        query(
+            "INSERT INTO side_effect (effect_key, kind, job_id, run_key, fence, state, refusal, settled_at)"
+            " SELECT 'reply:' || lead_message_id || ':' || %s, 'sms', sending_job_id, 'r', 1, %s, %s,"
+            " CASE WHEN %s <> 'INTENDED' THEN now() END FROM draft",
+            (part, effect, "lead_opted_out" if effect == "REFUSED" else None, effect),
+        )
+
+    counts = settle_stuck_drafts()
+
+    assert counts == {status: 1}
+    refusal = "lead_opted_out" if status == "refused" else None
+    assert query("SELECT status, refusal FROM draft") == [(status, refusal)]
+    bodies = query(
+        "SELECT body FROM lead_message WHERE direction = 'outbound' AND draft_id = %s ORDER BY 1", (draft_id,)
+    )
+    assert [row[0] for row in bodies] == ["one", "two"][:recorded]
+    assert query("SELECT count(*) FROM side_effect WHERE state = 'INTENDED'") == [(0,)]
+
+
 @pytest.mark.parametrize("case", [{"live": True}, {"age": "9 minutes"}], ids=["job lives", "not for long"])
 def test_draft_that_may_still_be_sent_is_left_alone(lead: UUID, case: dict[str, object]) -> None:
     stuck_draft(lead, "INTENDED", **case)  # type: ignore[arg-type]

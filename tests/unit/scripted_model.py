@@ -23,7 +23,8 @@ def completion(content: object, finish_reason: str = "stop", **message: object) 
 @dataclass
 class Script:
     """What is answered, and what was asked. `claimed` is the Content-Length, where it is a lie; `gap_s` lies between
-    two bytes of the body; `hold` keeps every answer back until it is set; `meanwhile` runs before the answer.
+    two bytes of the body (of the headers too with `slow_headers`), and after `silent_after` bytes none comes any more;
+    `hold` keeps every answer back until it is set; `meanwhile` runs before the answer.
     """
 
     body: bytes = field(default_factory=lambda: completion(json.dumps(REPLY)))
@@ -31,6 +32,9 @@ class Script:
     headers: Mapping[str, str] = field(default_factory=dict)
     claimed: int | None = None
     gap_s: float = 0.0
+    listing_status: int = 404
+    slow_headers: bool = False
+    silent_after: int | None = None
     hold: threading.Event | None = None
     meanwhile: Callable[[], None] = lambda: None
     over: threading.Event = field(default_factory=threading.Event)
@@ -42,20 +46,28 @@ class Script:
 class _Handler(BaseHTTPRequestHandler):
     script: Script
 
+    def do_GET(self) -> None:
+        self.send_response(self.script.listing_status)
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
     def do_POST(self) -> None:
         script = self.script
         script.asked.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
         script.paths.append(self.path)
         script.keys.append(self.headers["Authorization"])
         script.meanwhile()
-        if script.hold is not None:
-            script.hold.wait(20)
+        if (hold := script.hold) is not None:
+            hold.wait(20)
         try:
             self._answer()
         except OSError:
             return  # the client has had enough
 
     def _answer(self) -> None:
+        if self.script.slow_headers:
+            self._trickle(b"HTTP/1.1 200 OK\r\nX-Slow: " + b"a" * 10_000)
+            return
         self.send_response(self.script.status)
         length = len(self.script.body) if self.script.claimed is None else self.script.claimed
         for name, value in {"Content-Type": "application/json", **self.script.headers}.items():
@@ -65,7 +77,12 @@ class _Handler(BaseHTTPRequestHandler):
         if not self.script.gap_s:
             self.wfile.write(self.script.body)
             return
-        for byte in self.script.body:
+        self._trickle(self.script.body)
+
+    def _trickle(self, text: bytes) -> None:
+        for number, byte in enumerate(text):
+            if number == self.script.silent_after and self.script.over.wait(60):
+                return
             self.wfile.write(bytes([byte]))
             if self.script.over.wait(self.script.gap_s):
                 return

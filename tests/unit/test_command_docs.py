@@ -15,7 +15,7 @@ from tests.unit.source_tree import ROOT
 PAGE = (ROOT / "docs" / "commands.md").read_text(encoding="utf-8")
 
 #: Commands of verbs, whose options are told beside each verb. What all lists or all verbs share is told once.
-VERBAL = ["runs", "jobs", "windows", "workers", "dlq", "actions"]
+VERBAL = ["runs", "jobs", "windows", "workers", "clients", "leads", "dlq", "actions"]
 
 
 def verbs_of(command: str) -> dict[str, argparse.ArgumentParser]:

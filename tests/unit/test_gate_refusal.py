@@ -10,6 +10,7 @@ from uuid import UUID
 import pytest
 
 from messaging.gate import DraftFacts, LeadFacts, Trigger, refusal
+from messaging.gate_words import meaning
 
 LEAD, OTHER_LEAD = UUID(int=1), UUID(int=2)
 JOB, OTHER_JOB = UUID(int=11), UUID(int=12)
@@ -46,6 +47,10 @@ REFUSED: list[tuple[str, dict[str, Any], dict[str, Any]]] = [
     ("lead_opted_out", {}, {"opted_out": True}),
     ("empty_draft", {"content": " \n\t"}, {}),
     ("fabricated_link", {"content": "Book here: https://calendly.com/somebody/30min"}, {}),
+    ("placeholder_left", {"content": "Hello [Name], which days suit you?"}, {}),
+    ("invented_price", {"content": "It is $45 a month."}, {"known_prices": ("$49 a month",)}),
+    ("unoffered_commitment", {"content": "You are booked for 6am."}, {}),
+    ("sms_too_long", {"content": "word " * 200, "trigger": replace(TRIGGER, channel="sms")}, {}),
     # Two at once: the earlier condition gives the reason.
     ("newer_inbound_exists", {"newer_inbound": True, "outbound_after_trigger": True}, {"client_paused": True}),
     ("draft_status_sent", {"status": "sent", "newer_inbound": True}, {}),
@@ -79,6 +84,41 @@ def test_a_draft_whose_conditions_all_hold_goes_out(draft: DraftFacts) -> None:
     answer = refusal(draft, SENDER, LEAD, JOB)
 
     assert answer is None
+
+
+@pytest.mark.parametrize("status", ["pending", "refused", "failed"])
+def test_a_person_may_have_a_draft_sent_that_never_went_out_whatever_the_campaign_does(status: str) -> None:
+    answer = refusal(replace(DRAFT, status=status), replace(SENDER, auto_sends=False), LEAD, None, by_hand=True)
+
+    assert answer is None
+
+
+#: What a person's wish does not change.
+BY_HAND = [
+    row for row in REFUSED if row[0] not in {"campaign_not_auto_send", "draft_status_refused", "draft_status_failed"}
+]
+
+
+@pytest.mark.parametrize(
+    ("reason", "draft", "sender"), BY_HAND, ids=[f"{number}-{row[0]}" for number, row in enumerate(BY_HAND)]
+)
+def test_a_send_by_hand_is_refused_for_everything_else(
+    reason: str, draft: dict[str, Any], sender: dict[str, Any]
+) -> None:
+    found, lead = replace(DRAFT, **draft), replace(SENDER, **sender)
+
+    answer = refusal(found, lead, LEAD, JOB, by_hand=True)
+
+    assert answer == reason
+
+
+@pytest.mark.parametrize("reason", sorted({row[0] for row in REFUSED} | {"draft_not_found"}))
+def test_every_reason_code_has_a_sentence(reason: str) -> None:
+    assert meaning(reason).endswith(".")
+
+
+def test_a_reason_that_is_not_the_gates_stands_for_itself() -> None:
+    assert meaning("draft_status_lost") == "draft_status_lost"
 
 
 def test_a_link_of_the_client_is_no_fabrication() -> None:

@@ -51,7 +51,7 @@ def test_draft_with_neither_asks_for_times() -> None:
 def test_refusal_is_met_with_no_offer() -> None:
     body = draft(request("Please remove me from your list.")).body
 
-    assert "will not follow up" in body
+    assert "will not write to you again" in body
     assert "March" not in body
 
 

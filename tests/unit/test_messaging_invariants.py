@@ -54,6 +54,29 @@ def test_invariant_holds_or_breaks_as_its_table_says(
     assert (invariant in names(draft, case_context)) is broken
 
 
+def whole_drafts() -> Iterator[object]:
+    """Replies in many styles, each with all that it breaks."""
+    table = json.loads((ROOT / "tests" / "data" / "whole_drafts.json").read_text(encoding="utf-8"))
+    for case in table["cases"]:
+        situation = table["situations"][case["situation"]]
+        zone = ZoneInfo(situation["zone"])
+        case_context = DraftContext(
+            inbound_text=case["inbound"],
+            inbound_sent_at=datetime.fromisoformat(situation["sent_at"]),
+            offered_slots=tuple(datetime.fromisoformat(slot).replace(tzinfo=zone) for slot in situation["slots"]),
+            zone=zone,
+            known_links=tuple(case.get("links", ())),
+        )
+        yield pytest.param(case["draft"], case_context, case["broken"], id=case["name"])
+
+
+@pytest.mark.parametrize(("draft", "case_context", "broken"), list(whole_drafts()))
+def test_a_whole_draft_breaks_what_its_case_names_and_nothing_else(
+    draft: str, case_context: DraftContext, broken: list[str]
+) -> None:
+    assert names(draft, case_context) == broken
+
+
 def test_each_invariant_has_a_table_with_a_dozen_cases_either_way() -> None:
     tables = [json.loads(file.read_text(encoding="utf-8")) for file in TABLES]
 

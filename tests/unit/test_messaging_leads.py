@@ -120,8 +120,16 @@ def test_rules_stand_in_the_page_with_their_points() -> None:
 
 
 @pytest.mark.parametrize("effect", [None, *EffectState])
-def test_only_a_confirmed_effect_means_sent_and_only_a_known_one_is_not_held(effect: EffectState | None) -> None:
-    fate = fate_of(effect)
+@pytest.mark.parametrize("before", [[], [EffectState.CONFIRMED]], ids=["alone", "after a part that went out"])
+def test_only_confirmed_effects_mean_sent_and_only_known_ones_are_not_held(
+    before: list[EffectState], effect: EffectState | None
+) -> None:
+    fate = fate_of([*before, effect])
 
     assert (fate is Fate.SENT) == (effect is EffectState.CONFIRMED)
     assert (fate is Fate.HELD) == (effect in (EffectState.INTENDED, EffectState.UNKNOWN))
+
+
+def test_a_part_that_went_out_does_not_make_a_draft_sent_whose_last_part_is_missing() -> None:
+    assert fate_of([EffectState.CONFIRMED, EffectState.CONFIRMED, None]) is Fate.FAILED
+    assert fate_of([EffectState.CONFIRMED, EffectState.REFUSED, None]) is Fate.REFUSED

@@ -65,13 +65,19 @@ def failure(script: Script, timeout_s: float = 10.0) -> Exception:
     return caught.value
 
 
+def raised_by(drafter: ModelDrafter) -> Exception:
+    with pytest.raises(Exception) as caught:  # noqa: PT011  # the test looks at the class itself
+        drafter.draft(REQUEST)
+    return caught.value
+
+
 def test_a_models_reply_becomes_a_draft_with_its_origin() -> None:
     draft = drafted(Script())
 
     assert draft == DraftText(
         subject="Re: A call",
         body=REPLY["body"] + "\n",
-        prompt_key="reply.draft.v1",
+        prompt_key="reply.draft.v2",
         model="m-1",
         inputs_digest=inputs_digest(REQUEST),
     )
@@ -133,13 +139,38 @@ def test_an_api_that_is_silent_is_given_up_at_the_time_limit_and_asked_again() -
     assert time.monotonic() - began_s < 5
 
 
-def test_an_answer_that_trickles_is_given_up_at_the_time_limit_for_the_whole() -> None:
+@pytest.mark.parametrize("slow_headers", [False, True], ids=["its body", "its headers"])
+def test_an_answer_that_trickles_is_given_up_at_the_time_limit_for_the_whole(slow_headers: bool) -> None:
     began_s = time.monotonic()
 
-    error = failure(Script(gap_s=0.1), timeout_s=0.5)
+    error = failure(Script(gap_s=0.1, slow_headers=slow_headers), timeout_s=0.5)
 
     assert judged(error) == ("timeout", None)
     assert time.monotonic() - began_s < 5
+
+
+def test_a_trickle_that_falls_silent_before_the_limit_is_not_given_as_much_time_again() -> None:
+    began_s = time.monotonic()
+
+    error = failure(Script(gap_s=0.1, silent_after=20), timeout_s=4.0)
+
+    assert judged(error) == ("timeout", None)
+    assert time.monotonic() - began_s < 6  # the silence alone would last until then
+
+
+def test_a_request_that_is_given_up_disturbs_none_beside_it() -> None:
+    script, errors = Script(hold=threading.Event()), list[BaseException]()
+    with model_api(script) as base_url, drafter_of(base_url, timeout_s=2.0) as drafter:
+        thread = threading.Thread(target=lambda: errors.append(raised_by(drafter)))
+        thread.start()
+        while not script.asked:
+            thread.join(0.01)
+        script.hold = None
+        draft = drafter.draft(REQUEST)
+        thread.join()
+
+    assert draft.model == "m-1"
+    assert [type(error) for error in errors] == [TimeoutError]
 
 
 def test_an_api_that_is_not_there_is_a_connection_to_be_tried_again() -> None:

@@ -11,7 +11,7 @@ import redis.exceptions
 from hypothesis import given
 from hypothesis import strategies as st
 
-from policy.errors import Cancelled, OutcomeUnknown, Reschedule, Terminal, Throttled
+from policy.errors import Cancelled, NotYet, OutcomeUnknown, Reschedule, Terminal, Throttled
 from policy.verdicts import RULES, VerdictKind
 from tests.unit.foreign_errors import LATER, RATE_LIMITED, HttpError, SqlError, judge, row_name
 
@@ -20,6 +20,7 @@ TABLE = [
     (OutcomeUnknown(), "unknown", "outcome-unknown"),
     (Cancelled(), "cancel", "cancelled"),
     (Reschedule(run_at=LATER), "reschedule", "rescheduled"),
+    (NotYet("outside_sending_hours", run_at=LATER), "reschedule", "rescheduled"),
     (Throttled(retry_after_s=5), "throttled", "throttled"),
     (Terminal("no such lead"), "terminal", "terminal"),
     (dramatiq.middleware.Shutdown(), "reschedule", "shutdown"),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from datetime import datetime, timedelta, timezone
 from uuid import UUID
 
@@ -9,7 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from messaging.send_time import FLOOR_S, drawn_delay_s, send_at, zone_named
+from messaging.send_time import FLOOR_S, drawn_delay_s, is_zone, send_at, zone_named
+from tests.unit.source_tree import ROOT
 
 SENT = datetime(2026, 3, 2, 10, 0, tzinfo=timezone.utc)
 
@@ -62,3 +65,33 @@ def test_a_zone_is_found_by_its_name() -> None:
     zone = zone_named("Europe/Berlin")
 
     assert SENT.astimezone(zone).utcoffset() == timedelta(hours=1)
+
+
+def test_a_zone_is_found_where_the_system_has_none() -> None:
+    """As in a slim image: then the tzdata package is all there is (docs/decisions/0005)."""
+    found = subprocess.run(
+        [sys.executable, "-c", "from messaging.send_time import is_zone; print(is_zone('Pacific/Apia'))"],
+        env={"PYTHONTZPATH": "", "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+
+    assert found.stdout == "True\n"
+
+
+@given(st.uuids(), st.integers(1, 10_000), st.integers(0, 10_000), st.integers(-10_000, 100_000))
+def test_the_time_is_the_drawn_one_or_the_floor_ahead_and_never_past(
+    lead_message_id: UUID, least_s: int, width_s: int, late_s: int
+) -> None:
+    now, most_s = SENT + timedelta(seconds=late_s), least_s + width_s
+
+    at = send_at(lead_message_id, SENT, now, least_s, most_s)
+
+    drawn = SENT + timedelta(seconds=drawn_delay_s(lead_message_id, least_s, most_s))
+    assert at == (drawn if drawn > now else now + timedelta(seconds=FLOOR_S))
+
+
+@pytest.mark.parametrize(("name", "there"), [("Europe/Berlin", True), ("UTC", True), ("", False), ("../etc", False)])
+def test_a_zone_is_known_by_its_name(name: str, there: bool) -> None:
+    assert is_zone(name) is there

@@ -1,0 +1,29 @@
+"""What tests of sending share: a mail server that counts, and a worker process that sends to it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import dramatiq
+import pytest
+import redis
+
+from actors.broker import setup
+from tests.broker_cases import acting_process
+from tests.integration.sending_cases import CountingSink, Sender, sink_in_force
+
+
+@pytest.fixture
+def sink(monkeypatch: pytest.MonkeyPatch, ledger_database: str) -> Iterator[CountingSink]:
+    """The mail server that this process's settings name."""
+    with sink_in_force(monkeypatch) as sink:
+        yield sink
+
+
+@pytest.fixture
+def sender(sink: CountingSink, redis_client: redis.Redis) -> Sender:
+    """Sends drafts to the sink under real claims."""
+    former = dramatiq.broker.global_broker
+    broker = setup()
+    dramatiq.broker.global_broker = former
+    return Sender(acting_process(broker))

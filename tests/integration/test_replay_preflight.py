@@ -1,0 +1,122 @@
+"""What is wrong before the first case: an artifact that says so in one line, exit 1, and no case is charged."""
+
+from __future__ import annotations
+
+import json
+import socket
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from models import database as db
+from models.database import query
+from scripts.exits import ExitCode
+from scripts.main import main
+from tests.unit.scripted_model import Script, model_api
+
+Replay = Callable[..., tuple[int, dict[str, Any], str]]
+
+
+@pytest.fixture
+def replay(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Replay:
+    """Exit code, artifact and standard error of a live replay of the sample."""
+
+    def run(*words: str) -> tuple[int, dict[str, Any], str]:
+        capsys.readouterr()
+        code = main(["replay", "--client-id", "sample", "--out", str(tmp_path / "told.json"), *words])
+        return code, json.loads((tmp_path / "told.json").read_text(encoding="utf-8")), capsys.readouterr().err
+
+    return run
+
+
+def blamed_on_infrastructure(code: int, told: dict[str, Any], said: str) -> bool:
+    """The artifact counts one infra_error and nothing else, and one line says why."""
+    failures, summary = told["summary"]["failureTypeCounts"], told["summary"]
+    others = [count for name, count in failures.items() if name != "infra_error"]
+    zeroes = [summary[name] for name in ("cases", "evaluated", "failed", "skipped", "selectedOnly", "criticalMisses")]
+    zeroes += [*others, *summary["criticalInvariantCounts"].values()]
+    assert said.splitlines() == [f"callboard: {summary['diagnosis']}"]
+    return code == ExitCode.ERROR and failures["infra_error"] == 1 and not any(zeroes) and told["cases"] == []
+
+
+@pytest.fixture
+def nowhere(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """A process that knows no database yet, and a home without servers."""
+    db.close_connection()
+    monkeypatch.setattr(db.database, "deferred", True)
+    monkeypatch.delenv("CALLBOARD_DATABASE_URL", raising=False)
+    monkeypatch.setenv("CALLBOARD_HOME", str(tmp_path / "empty"))
+
+
+@pytest.mark.parametrize("words", [[], ["--dry-run"]], ids=["live", "dry"])
+def test_a_database_that_does_not_answer(
+    ledger_database: str, replay: Replay, monkeypatch: pytest.MonkeyPatch, nowhere: None, words: list[str]
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+    monkeypatch.setenv("CALLBOARD_DATABASE_URL", f"postgresql://callboard@127.0.0.1:{port}/callboard")
+
+    code, told, said = replay(*words)
+
+    assert blamed_on_infrastructure(code, told, said)
+    assert "cannot use PostgreSQL" in said
+
+
+def test_no_servers_at_all(ledger_database: str, replay: Replay, nowhere: None) -> None:
+    code, told, said = replay()
+
+    assert blamed_on_infrastructure(code, told, said)
+    assert "callboard up" in said
+
+
+def test_a_schema_that_is_behind(ledger_database: str, replay: Replay) -> None:
+    row = query("DELETE FROM schema_migration WHERE version = 9 RETURNING version, name, digest")[0]
+    try:
+        code, told, said = replay()
+    finally:
+        query("INSERT INTO schema_migration (version, name, digest) VALUES (%s, %s, %s)", row)
+
+    assert blamed_on_infrastructure(code, told, said)
+    assert "0009 replay_drafts" in said
+    assert "callboard migrate" in said
+
+
+def test_a_model_that_is_not_there(ledger_database: str, replay: Replay, monkeypatch: pytest.MonkeyPatch) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+    monkeypatch.setenv("CALLBOARD_LLM_BASE_URL", f"http://127.0.0.1:{port}/v1")
+    monkeypatch.setenv("CALLBOARD_LLM_MODEL", "m-1")
+
+    code, told, said = replay()
+
+    assert blamed_on_infrastructure(code, told, said)
+    assert "CALLBOARD_LLM_BASE_URL" in said
+
+
+@pytest.mark.parametrize(("key", "word"), [("s3cret", "refuses"), ("", "wants a key")])
+def test_a_model_that_does_not_take_the_key(
+    ledger_database: str, replay: Replay, monkeypatch: pytest.MonkeyPatch, key: str, word: str
+) -> None:
+    with model_api(Script(listing_status=401)) as url:
+        monkeypatch.setenv("CALLBOARD_LLM_BASE_URL", url)
+        monkeypatch.setenv("CALLBOARD_LLM_MODEL", "m-1")
+        monkeypatch.setenv("CALLBOARD_LLM_API_KEY", key)
+        code, told, said = replay()
+
+    assert blamed_on_infrastructure(code, told, said)
+    assert word in said
+    assert "s3cret" not in said
+    assert "s3cret" not in json.dumps(told)
+
+
+def test_a_dry_run_asks_no_model(ledger_database: str, replay: Replay, monkeypatch: pytest.MonkeyPatch) -> None:
+    main(["sample", "--threads", "5"])
+    monkeypatch.setenv("CALLBOARD_LLM_BASE_URL", "http://127.0.0.1:1/v1")
+    monkeypatch.setenv("CALLBOARD_LLM_MODEL", "m-1")
+
+    code, told, _ = replay("--dry-run")
+
+    assert code == ExitCode.DONE
+    assert told["summary"]["selectedOnly"] == len(told["cases"]) > 0
