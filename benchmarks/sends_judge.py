@@ -63,17 +63,17 @@ class Judged:
     by_hand: int = 0
     wrong: int = 0
     double: int = 0
-    stale: Counter[str] = field(default_factory=Counter)
+    stale: dict[str, int] = field(default_factory=dict)
     over_rate: int = 0
     lost: int = 0
     held: int = 0
     dead: int = 0
-    refused: Counter[str] = field(default_factory=Counter)
+    refused: dict[str, int] = field(default_factory=dict)
 
     @property
     def clean(self) -> bool:
         """Whether nothing went out that should not have, nothing twice, and nothing has no outcome."""
-        return not (self.wrong or self.double or self.stale.total() or self.over_rate or self.lost)
+        return not (self.wrong or self.double or self.stale or self.over_rate or self.lost)
 
 
 def judge(rows: Rows, mail_dir: Path) -> Judged:
@@ -92,8 +92,8 @@ def judge(rows: Rows, mail_dir: Path) -> Judged:
     judged.mails, judged.double = len(found), times.total() - len(times)
     judged.wrong = sum(not _as_drafted(mail, drafts.get(mail["Message-ID"])) for mail in found)
     at_sink = [drafts[name][0] for name in times if name in drafts]
-    for row in rows(_STALE, at_sink):
-        judged.stale.update(reason for reason, held in zip(_REASONS, row[1:], strict=True) if held)
+    forbidden = [zip(_REASONS, row[1:], strict=True) for row in rows(_STALE, at_sink)]
+    judged.stale = dict(Counter(reason for each in forbidden for reason, held in each if held))
     judged.over_rate = sum(_over_rate(rows))
     _outcomes(rows, judged, at_sink)
     return judged
@@ -132,7 +132,7 @@ def _too_many(times: Iterable[datetime], most: int, period: timedelta) -> int:
 
 
 def _outcomes(rows: Rows, judged: Judged, at_sink: list[Any]) -> None:
-    sent = set(at_sink)
+    sent, refused = set(at_sink), Counter[str]()
     unanswered = rows(
         "SELECT draft.id, draft.status, coalesce(draft.refusal, m.never_answer), effect.state,"
         " EXISTS (SELECT FROM dead_letter JOIN background_job AS job ON job.id = dead_letter.job_id"
@@ -144,11 +144,12 @@ def _outcomes(rows: Rows, judged: Judged, at_sink: list[Any]) -> None:
     for draft_id, status, refusal, effect, has_letter in unanswered:
         judged.messages += 1
         if refusal is not None and draft_id not in sent:
-            judged.refused[refusal] += 1
+            refused[refusal] += 1
         elif effect == "UNKNOWN":
             judged.held += 1
         elif has_letter and effect != "CONFIRMED":
             judged.dead += 1
         elif status != "sent" or draft_id not in sent:
             judged.lost += 1
+    judged.refused = dict(refused)
     judged.by_hand = int(rows("SELECT count(*) FROM operator_action WHERE verb = 'send' AND result = 'done'")[0][0])

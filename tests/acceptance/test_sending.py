@@ -57,7 +57,7 @@ def test_a_reply_waits_for_its_hours_spends_nothing_and_goes_out_once_when_a_per
         callboard(mailing, "ingest", "mailbox", "--client-id", "acme"),
         callboard(mailing, "clients", "set", "acme", "--sending-hours", "never"),
     ]
-    worker = mailing.command("worker").ready()
+    worker = mailing.command("worker")
     waiting = until(
         lambda: [row for row in mailing.rows(ATTEMPTS) if row[0] != "RUNNING"], "the send's first attempt", 30
     )
@@ -89,7 +89,7 @@ def test_a_paused_client_sends_nothing_until_it_is_resumed_and_asked(
 ) -> None:
     callboard(mailing, "ingest", "mailbox", "--client-id", "acme")
     callboard(mailing, "clients", "pause", "acme")
-    worker = mailing.command("worker").ready()
+    worker = mailing.command("worker")
     refused = until(lambda: _results(mailing, 1), "the send refused", 90)
     draft_id = mailing.value("SELECT id::text FROM draft")
 
