@@ -17,7 +17,7 @@ from messaging import draft_store
 from messaging.draft_store import Outgoing
 from messaging.formats import Channel, parts_of, unfit
 from messaging.gate import gate
-from messaging.transport import idempotent_for_s, send_part, sent_part
+from messaging.transport import idempotent_for_s, known_as, send_part, sent_part
 from middleware import metrics
 from middleware.configuration import settings_in_force
 from middleware.in_hand import Held, current_held
@@ -98,9 +98,7 @@ def _send_once(outgoing: Outgoing, part: int, held: Held, guard: Callable[[], st
 def _told(outgoing: Outgoing, answers: list[Done]) -> dict[str, Any]:
     """The job's result: what the first part is known by, and whether all had gone out before."""
     key = reply_effect_key(outgoing.lead_message_id, 1)
-    first = answers[0].result if isinstance(answers[0].result, dict) else {}
-    name = first.get("message_id") or first.get("provider_reference") or key
-    replayed = all(answer.replayed for answer in answers)
+    name, replayed = known_as(outgoing, key, answers[0].result), all(answer.replayed for answer in answers)
     return {"sent": name, "replayed": replayed, **({"parts": len(answers)} if len(answers) > 1 else {})}
 
 

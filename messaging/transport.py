@@ -43,11 +43,17 @@ def sent_part(outgoing: Outgoing, key: str, result: Any, otherwise_at: datetime)
     """What the effect remembers; an outcome that an operator settled has only what is derived from its key, and is
     dated `otherwise_at`.
     """
-    known = result if isinstance(result, dict) and "sent_at" in result else {}
-    sent_at = datetime.fromisoformat(known["sent_at"]) if known else otherwise_at
+    told = result.get("sent_at") if isinstance(result, dict) else None
+    identity = known_as(outgoing, key, result) if outgoing.channel == Channel.EMAIL.value else key
+    return SentMail(identity, datetime.fromisoformat(told) if told else otherwise_at)
+
+
+def known_as(outgoing: Outgoing, key: str, result: Any) -> str:
+    """What the other side calls it: a mail's Message-ID, a provider's name; the key where nobody said one."""
+    known = result if isinstance(result, dict) else {}
     if outgoing.channel == Channel.EMAIL.value:
-        return SentMail(str(known.get("message_id") or _message_id(outgoing, key)), sent_at)
-    return SentMail(key, sent_at)
+        return str(known.get("message_id") or _message_id(outgoing, key))
+    return str(known.get("provider_reference") or key)
 
 
 def _send_mail(outgoing: Outgoing, key: str, now: datetime, url: str | None, timeout_s: float) -> dict[str, Any]:

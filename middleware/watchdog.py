@@ -104,6 +104,7 @@ class Watchdog(threading.Thread):
             waiting=len(held) - len(running),
             longest_running_s=now_s - min(running, default=now_s),
         )
+
     def shut(self) -> list[str]:
         """Whether the books have been shut for so many looks; a process that is stopped takes none."""
         self._shut = 0 if self._process.in_hand.answers(self._look_s) else self._shut + 1

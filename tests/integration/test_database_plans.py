@@ -29,9 +29,7 @@ HOT: dict[str, tuple[Any, ...]] = {
         *(IDS, TEXTS, TEXTS, TEXTS, [b"x"] * len(IDS), TEXTS, TEXTS, TEXTS),
         *(TIMES, SPANS, NUMBERS, TEXTS, TEXTS, TEXTS, TEXTS, 60, False, 64),
     ),
-    "dispatch_job": (
-        *(uuid4(), "x", "x", "x", b"x", "x", "x", "x", NOW, 1.0, 1, "x", "x", "x", "x", 60, False, 64),
-    ),
+    "dispatch_job": (*(uuid4(), "x", "x", "x", b"x", "x", "x", "x", NOW, 1.0, 1, "x", "x", "x", "x", 60, False, 64),),
     "key_holders": (TEXTS, IDS),
     "let_go_keys": (TEXTS,),
     "count_duplicates": (IDS, NUMBERS),
