@@ -45,6 +45,8 @@ class ClientView:
     sending_hours: str
     rate: str
     lead_rate: str
+    known_prices: tuple[str, ...]
+    scheduling_links: tuple[str, ...]
     campaigns: tuple[CampaignView, ...]
 
 
@@ -61,7 +63,8 @@ def list_clients(client_id: str | None = None) -> list[ClientView]:
         one,
     )
     clients = query(
-        "SELECT id, name, sender_address, paused_at, timezone, coalesce(sending_hours, 'always') FROM client"
+        "SELECT id, name, sender_address, paused_at, timezone, coalesce(sending_hours, 'always'), known_prices,"
+        " scheduling_links FROM client"
         " WHERE %s::text IS NULL OR id = %s ORDER BY id",
         one,
     )
@@ -75,9 +78,11 @@ def list_clients(client_id: str | None = None) -> list[ClientView]:
             hours,
             rates.get((found, "client"), NONE),
             rates.get((found, "lead"), NONE),
+            tuple(prices),
+            tuple(links),
             tuple(CampaignView(*each[1:]) for each in campaigns if each[0] == found),
         )
-        for found, name, sender, paused_at, zone, hours in clients
+        for found, name, sender, paused_at, zone, hours, prices, links in clients
     ]
 
 
@@ -98,10 +103,11 @@ def switch_client(client_id: str, operator: Operator, *, paused: bool) -> bool:
     return moved
 
 
-def set_client(client_id: str, wanted: Mapping[str, str], operator: Operator | None) -> Difference:
-    """Set `timezone`, `sending_hours`, `rate`, `lead_rate` (each optional) of a client; gives what differs.
+def set_client(client_id: str, wanted: Mapping[str, Any], operator: Operator | None) -> Difference:
+    """Set `timezone`, `sending_hours`, `rate`, `lead_rate`, and the tuples `known_prices` and `scheduling_links` (each
+    optional) of a client; gives what differs.
 
-    The values are those that the policies write. Without an operator nothing is set. Raises NotFound.
+    The texts are those that the policies write. Without an operator nothing is set. Raises NotFound.
     """
     with atomic():
         lock_client_alone(client_id)
@@ -155,14 +161,16 @@ def _set_rate(client_id: str, scope: str, text: str) -> None:
     )
 
 
-def _set_column(client_id: str, column: str, text: str) -> None:
-    query(f"UPDATE client SET {column} = %s WHERE id = %s", (text, client_id))
+def _set_column(client_id: str, column: str, value: str | list[str]) -> None:
+    query(f"UPDATE client SET {column} = %s WHERE id = %s", (value, client_id))
 
 
-#: How each setting of a client is written: client, text.
-_SET: Mapping[str, Callable[[str, str], None]] = {
+#: How each setting of a client is written: client, value.
+_SET: Mapping[str, Callable[[str, Any], None]] = {
     "timezone": lambda client_id, text: _set_column(client_id, "timezone", text),
     "sending_hours": lambda client_id, text: _set_column(client_id, "sending_hours", text),
+    "known_prices": lambda client_id, texts: _set_column(client_id, "known_prices", list(texts)),
+    "scheduling_links": lambda client_id, texts: _set_column(client_id, "scheduling_links", list(texts)),
     "rate": lambda client_id, text: _set_rate(client_id, "client", text),
     "lead_rate": lambda client_id, text: _set_rate(client_id, "lead", text),
 }

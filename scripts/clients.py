@@ -62,12 +62,22 @@ def add_parser(commands: Subparsers) -> None:
 
 
 def _add_set(verbs: Subparsers) -> None:
-    setting = verbs.add_parser("set", help="set a client's clock, sending hours and rates")
+    setting = verbs.add_parser("set", help="set a client's clock, sending hours, rates, prices and links")
     setting.add_argument("id", metavar="CLIENT", help="a client's id")
     setting.add_argument("--timezone", type=_zone, metavar="ZONE", help="an IANA name, such as Europe/Berlin")
     setting.add_argument("--sending-hours", type=_hours, metavar="HOURS", help=SYNTAX)
     setting.add_argument("--rate", type=_rate, metavar="RATE", help="replies of the client: 100/h, 50/10m, none")
     setting.add_argument("--lead-rate", type=_rate, metavar="RATE", help="replies to any one lead: 3/d, none")
+    setting.add_argument(
+        "--price", action="append", dest="known_prices", metavar="TEXT", help="what replies may say that it costs; none"
+    )
+    setting.add_argument(
+        "--link",
+        action="append",
+        dest="scheduling_links",
+        metavar="URL",
+        help="a scheduling link of the client's; none",
+    )
     add_operator_options(setting)
     setting.set_defaults(run=run_set)
 
@@ -150,9 +160,13 @@ def run_set(args: argparse.Namespace) -> ExitCode:
     """Set what is given; on record. Raises NotFound."""
     open_ledger()
     names = ("timezone", "sending_hours", "rate", "lead_rate")
-    wanted = {name: getattr(args, name) for name in names if getattr(args, name) is not None}
+    wanted: dict[str, Any] = {name: getattr(args, name) for name in names if getattr(args, name) is not None}
+    for name in ("known_prices", "scheduling_links"):
+        texts = getattr(args, name)
+        if texts is not None:
+            wanted[name] = () if texts == ["none"] else tuple(texts)
     if not wanted:
-        return _usage("nothing to set: give --timezone, --sending-hours, --rate or --lead-rate")
+        return _usage("nothing to set: give --timezone, --sending-hours, --rate, --lead-rate, --price or --link")
     operator = None if args.dry_run else operator_of(args)
     return _say(args, args.id, patiently(lambda: set_client(args.id, wanted, operator), _WAITS_FOR))
 

@@ -54,6 +54,21 @@ def test_dry_run_of_the_kill_switch_throws_nothing(callboard: Callboard) -> None
     assert log() == []
 
 
+def test_prices_and_links_are_set_as_lists_and_emptied_by_none(callboard: Callboard) -> None:
+    begin()
+    lists = "SELECT known_prices, scheduling_links FROM client"
+
+    callboard(
+        "clients", "set", CLIENT, "--price", "$49 a van", "--price", "$9 a seat", "--link", "https://cal.com/acme"
+    )
+    set_once = query(lists)
+    ended = callboard("clients", "set", CLIENT, "--price", "none", "--json")
+
+    assert set_once == [(["$49 a van", "$9 a seat"], ["https://cal.com/acme"])]
+    assert ended.data["changes"] == {"known_prices": {"before": ["$49 a van", "$9 a seat"], "after": []}}
+    assert query(lists) == [([], ["https://cal.com/acme"])]
+
+
 def test_a_clients_settings_are_set_and_only_what_differs_is_on_record(callboard: Callboard) -> None:
     begin()
     words = ["--timezone", "Europe/Berlin", "--sending-hours", "Mon-Fri 09:00-17:00", "--rate", "100/h"]
