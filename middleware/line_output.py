@@ -61,7 +61,8 @@ class LineOutput:
 
     def write_all(self, lines: Iterable[str]) -> None:
         """Many lines in few writes: a stream that frames each write is asked once for about ten lines."""
-        piece, size = [], 0
+        piece: list[str] = []
+        size = 0
         for line in lines:
             length = len(line) if line.isascii() else len(line.encode("utf-8", "backslashreplace"))
             if piece and size + length > AT_ONCE_BYTES:

@@ -36,8 +36,8 @@ LAST_LINES_S = 2.0
 def event(name: str, /, level: str = "INFO", *, error: BaseException | None = None, **fields: object) -> None:
     """Write one line: `event` is `name`, the scope's ids are added, `error` becomes class, text and frames.
 
-    benchmarks/log_cost.py: 27-31 µs, twice a plain line of std logging; loguru with a sink that does nothing
-    takes 16-20. 2.5 µs below the level.
+    benchmarks/log_cost.py, in processor time: 2.8 times a plain line of std logging (0.3 of them for masking), where
+    loguru with a sink that does nothing takes 1.3; 0.1 below the level.
     """
     if _sink is not None and (_sink.is_reentered() or _is_too_low(_sink, level, fields)):
         return

@@ -130,7 +130,7 @@ def test_line_longer_than_what_goes_at_once_arrives_whole_and_in_its_place(pipe:
 def test_many_lines_are_written_in_pieces_that_go_at_once() -> None:
     pieces: list[str] = []
     output = LineOutput(None, str)
-    output.write = pieces.append  # type: ignore[method-assign]
+    output.write = pieces.append  # type: ignore[method-assign,assignment]
     lines = [*numbered(100), "é" * 3_000 + "\n", *numbered(2)]
 
     output.write_all(lines)

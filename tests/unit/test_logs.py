@@ -11,6 +11,7 @@ import pytest
 
 from middleware import correlation, log_lines, logs
 from middleware.correlation import Scope
+from middleware.log_sink import Sink
 from tests.unit.log_stream import SECRET, lines, logging_to_stream
 
 
@@ -147,7 +148,7 @@ def test_stderr_is_looked_up_when_a_line_is_written(stream: io.StringIO, monkeyp
 def test_sink_that_cannot_write_raises_nothing_and_counts_the_line(capfd: pytest.CaptureFixture[str]) -> None:
     closed = io.StringIO()
     closed.close()
-    sink = logs.Sink(log_lines.encode_json, closed)
+    sink = Sink(log_lines.encode_json, closed)
     logs._replace_sink(sink, "INFO")
 
     logs.event("seen", value=SECRET)
