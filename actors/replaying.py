@@ -202,9 +202,9 @@ def _current(broker: Broker, message: Message[Any]) -> Iterator[None]:
     """`CurrentMessage` knows the message, as in a worker."""
     hooks = [one for one in broker.middleware if isinstance(one, CurrentMessage)]
     for one in hooks:
-        one.before_process_message(broker, message)  # type: ignore[arg-type]  # a message stands in for its proxy
+        one.before_process_message(broker, message)  # type: ignore[no-untyped-call]  # a message stands in for its proxy
     try:
         yield
     finally:
         for one in hooks:
-            one.after_process_message(broker, message)  # type: ignore[arg-type]
+            one.after_process_message(broker, message)  # type: ignore[no-untyped-call]
