@@ -16,11 +16,13 @@ from dramatiq import Actor, Broker, Message
 from dramatiq.middleware import CurrentMessage
 
 from actors.dispatch import taken_by
+from messaging.replay.attempts import wanted_to_write
 from messaging.replay.recorded import Asked, Replayed
 from middleware.effects import Done, Refused, answered_by
 from middleware.in_hand import Held, current_held
 from middleware.outcomes import judge
 from models.database import undone
+from models.faults import is_infrastructure
 from models.ledger.claim import Claimed
 from models.readings.attempts import AttemptRow
 from models.readings.recorded_jobs import RecordedEffect, RecordedJob, recorded_effect
@@ -80,7 +82,8 @@ class _RecordedAnswers:
 def replay_job(broker: Broker, recorded: RecordedJob) -> Replayed:
     """The outcome of this job today, as the failures hook would judge it.
 
-    Raises what decoding its envelope or finding its actor raises; nothing that the actor does.
+    Raises what decoding its envelope or finding its actor raises, and psycopg2.Error where the database was busy or
+    away; nothing else that the actor does.
     """
     assert recorded.attempt is not None
     message: Message[Any] = Message.decode(recorded.payload)
@@ -95,6 +98,8 @@ def replay_job(broker: Broker, recorded: RecordedJob) -> Replayed:
                 result = actor(*message.args, **message.kwargs)
         except BaseException as raised:  # as a worker thread does: whatever an actor raises is its outcome
             error = raised
+    if error is not None and is_infrastructure(error) and not wanted_to_write(error):
+        raise error  # the database was busy or away: that is no outcome of the job's
     if error is None:
         return seen.as_replayed(RunStatus.SUCCEEDED, JobState.SUCCEEDED, result=result)
     judged = judge(broker, message, held, error)
@@ -197,9 +202,9 @@ def _current(broker: Broker, message: Message[Any]) -> Iterator[None]:
     """`CurrentMessage` knows the message, as in a worker."""
     hooks = [one for one in broker.middleware if isinstance(one, CurrentMessage)]
     for one in hooks:
-        one.before_process_message(broker, message)  # type: ignore[arg-type]  # a message stands in for its proxy
+        one.before_process_message(broker, message)  # type: ignore[no-untyped-call]  # a message stands in for its proxy
     try:
         yield
     finally:
         for one in hooks:
-            one.after_process_message(broker, message)  # type: ignore[arg-type]
+            one.after_process_message(broker, message)  # type: ignore[no-untyped-call]

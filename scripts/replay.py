@@ -213,7 +213,8 @@ def _code(replay: Replay) -> ExitCode:
 def _out(args: argparse.Namespace) -> Path:
     from messaging.replay.artifact import FOLDER
 
-    return args.out or FOLDER
+    out: Path = args.out or FOLDER
+    return out
 
 
 def _refuse_unwritable(out: Path) -> None:

@@ -42,7 +42,7 @@ def run_case(case: ReplayCase, harness: Harness) -> CaseResult:
     """The case's result after at most `retries` further attempts; a draft that was written is not written again."""
     began_s = time.monotonic()
     produced: Produced | None = None
-    result = CaseResult(case, CaseStatus.SKIPPED)
+    result, attempt = CaseResult(case, CaseStatus.SKIPPED), 0
     for attempt in range(1, harness.retries + 2):
         try:
             produced = produced or harness.pipeline(case)

@@ -36,7 +36,7 @@ class Judge(Protocol):
     """Says how far a draft can be trusted to go out. `first` is a borderline judgement to be decided."""
 
     def judge(
-        self, case: ReplayCase, produced: Produced, history: Sequence[HistoryLine], first: Judgement | None
+        self, case: ReplayCase, produced: Produced, history: Sequence[HistoryLine], first: Judgement | None, /
     ) -> Judgement: ...
 
 

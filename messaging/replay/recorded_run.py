@@ -74,15 +74,9 @@ def _run(job: RecordedJob, runner: JobRunner, untouchable: frozenset[str], retri
     if reason is not None:
         return JobResult(job, CaseStatus.SKIPPED, failure=reason)
     began_s = time.monotonic()
-    for again in range(retries + 1):
-        try:
-            replayed = runner(job)
-        except Exception as error:  # the edge of a job: no actor of that name, an envelope that cannot be decoded
-            charged = FailureType.INFRA if is_infrastructure(error) else FailureType.EXECUTION
-            if was_sealed(error) or charged is not FailureType.INFRA or again == retries:
-                return JobResult(job, CaseStatus.FAILED, charged, line_of(error))
-            continue
-        break
+    replayed = _replayed(job, runner, retries)
+    if isinstance(replayed, JobResult):
+        return replayed
     found = differences(job, replayed)
     charge = _CHARGES[found[0].what] if found else None
     return JobResult(
@@ -94,6 +88,19 @@ def _run(job: RecordedJob, runner: JobRunner, untouchable: frozenset[str], retri
         found,
         round((time.monotonic() - began_s) * 1000),
     )
+
+
+def _replayed(job: RecordedJob, runner: JobRunner, retries: int) -> Replayed | JobResult:
+    """What it came to; a failed result where it could not be run at all, or the database stayed busy."""
+    for left in range(retries, -1, -1):
+        try:
+            return runner(job)
+        except Exception as error:  # the edge of a job: no actor of that name, an envelope that cannot be decoded
+            away = is_infrastructure(error) and not was_sealed(error)
+            if not away or not left:
+                charged = FailureType.INFRA if away else FailureType.EXECUTION
+                return JobResult(job, CaseStatus.FAILED, charged, line_of(error))
+    raise AssertionError("a last attempt gives something")
 
 
 def _line(found: Sequence[Difference], replayed: Replayed) -> str:

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from messaging.draft_store import read_inbound
 from messaging.drafts import DeterministicDrafter, DraftRequest, DraftText
 from models.database import query
 from scripts.exits import ExitCode
@@ -263,10 +264,9 @@ def test_answering_what_is_never_answered_is_a_wrong_decision(
     sampled: Sampled, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     message = query("SELECT id::text FROM lead_message WHERE never_answer IS NOT NULL LIMIT 1")[0][0]
-    from messaging.replay import pipeline  # noqa: PLC0415  # patched, not used
-
-    read = pipeline.read_inbound
-    monkeypatch.setattr(pipeline, "read_inbound", lambda one: replace(read(one), never_answer=None))
+    monkeypatch.setattr(
+        "messaging.replay.pipeline.read_inbound", lambda one: replace(read_inbound(one), never_answer=None)
+    )
 
     code, told = sampled.replay("--thread-ids", message)
 

@@ -46,6 +46,8 @@ def test_an_interrupt_keeps_what_is_over_and_waits_for_nobody(interrupt: BaseExc
 
 
 def test_nothing_to_do_is_done_at_once() -> None:
-    finished = run_all([], lambda number: number, concurrency=3, stopping=threading.Event())
+    nothing: list[int] = []
+
+    finished = run_all(nothing, lambda number: number, concurrency=3, stopping=threading.Event())
 
     assert finished.results == {}
