@@ -17,7 +17,7 @@ import psycopg2
 from peewee import PeeweeException
 
 from middleware import metrics, tracing
-from middleware.envelopes import json_text
+from middleware.effect_outcomes import CONFIRM_S, CONFIRM_WAIT_S, write_outcome
 from middleware.in_hand import Held, current_held
 from middleware.logs import event
 from middleware.worker_process import WorkerProcess, current_process
@@ -34,9 +34,6 @@ __all__ = ["Done", "Found", "Guard", "NotFound", "Refused", "Unknown", "once"]
 
 #: Seconds after which a job asks again for an effect that another live claim has open.
 _ASK_AGAIN_S = 5.0
-#: Seconds over which a confirmation is still tried while the ledger is away and the worker stops.
-_CONFIRM_S = 20.0
-_CONFIRM_WAIT_S = 0.25
 
 Guard = Callable[[], "str | None"]
 _Answer = TypeVar("_Answer")
@@ -194,10 +191,10 @@ class _Attempt:
         deadline_s = None
         while (committed := self._committed(doubt)) is None:
             if deadline_s is None and self.process.stopping.is_set():
-                deadline_s = time.monotonic() + _CONFIRM_S
+                deadline_s = time.monotonic() + CONFIRM_S
             if deadline_s is not None and time.monotonic() > deadline_s:
                 break
-            time.sleep(_CONFIRM_WAIT_S)
+            time.sleep(CONFIRM_WAIT_S)
         event("intent_read_back", "WARNING", effect_key=self.key, kind=self.kind, committed=committed)
         if not committed:
             raise Reschedule("the ledger is away", run_at=self._later(_ASK_AGAIN_S))
@@ -271,48 +268,7 @@ class _Attempt:
         raise OutcomeUnknown(f"effect {self.key}: {why}")
 
     def _settle(self, state: EffectState, intent: int, result: Any) -> bool | None:
-        """Write the outcome down, however long the ledger is away: it is a fact, whoever holds the job by now.
-
-        False: it stands otherwise already. None: given up, because the worker stops or the ledger refuses it.
-        """
-        text, before, deadline_s, asked = json_text(result), None, None, False
-        while True:
-            try:
-                before = ledger.settle(self.key, intent, state, text)
-                if before is None and asked and ledger.stands(self.key, intent, state):
-                    before = EffectState.INTENDED  # it was we: only the reply was lost
-                break
-            except psycopg2.Error as error:
-                if not is_infrastructure(error) and text is not None:
-                    # The fact matters more than the result that the ledger refuses.
-                    event("effect_result_refused", "ERROR", effect_key=self.key, error=error)
-                    text = None
-                    continue
-                if deadline_s is None and self.process.stopping.is_set():
-                    deadline_s = time.monotonic() + _CONFIRM_S
-                if not is_infrastructure(error) or (deadline_s is not None and time.monotonic() > deadline_s):
-                    event("effect_unrecorded", "ERROR", effect_key=self.key, state=state.value, error=error)
-                    return None
-                asked = True
-                time.sleep(_CONFIRM_WAIT_S)
-        if before is None:
-            event("effect_moved_meanwhile", "ERROR", effect_key=self.key, state=state.value)
-            if state is EffectState.CONFIRMED:
-                self._note_overtaken(intent)
-            return False
-        metrics.effect_settled(self.kind, state.value)
-        late = before is not EffectState.INTENDED and state is EffectState.CONFIRMED
-        level = "ERROR" if late or state is EffectState.UNKNOWN else "INFO"
-        event("effect_settled", level, effect_key=self.key, kind=self.kind, state=state.value, before=before.value)
-        return True
-
-    def _note_overtaken(self, intent: int) -> None:
-        """Our call went through and a newer intent stands: that is how an effect happens twice, and it must be seen."""
-        try:
-            if ledger.note_overtaken(self.key, intent):
-                event("effect_duplicated", "ERROR", effect_key=self.key, kind=self.kind)
-        except psycopg2.Error as error:
-            event("effect_unrecorded", "ERROR", effect_key=self.key, state="overtaken", error=error)
+        return write_outcome(self.process, self.key, self.kind, state, intent, result)
 
     def _await_lease(self) -> None:
         """Open nothing while a beat is overdue (docs/architecture.md); a lost identity opens nothing at all."""
@@ -321,7 +277,7 @@ class _Attempt:
                 raise StaleClaim
             if self.process.stopping.is_set():
                 raise Reschedule("the worker stops", run_at=self._later(1.0))
-            self.process.in_hand.wait_for_room(_CONFIRM_WAIT_S)
+            self.process.in_hand.wait_for_room(CONFIRM_WAIT_S)
 
     def _quiet_s(self) -> float:
         """How long a call that was cut off can still take effect: the lease, and a call's time-out (less than one)."""

@@ -68,8 +68,7 @@ class Watchdog(threading.Thread):
     def dead(self) -> list[str]:
         """Names of threads that were started and live no more."""
         process = self._process
-        settling = process.writer.settling if process.writer is not None else None
-        ours = [process.writer, settling, process.heartbeat, process.relay]
+        ours = [process.writer, process.settling, process.heartbeat, process.relay]
         threads = [*self._worker.workers, *self._worker.consumers.values(), *(one for one in ours if one is not None)]
         return [_name(thread) for thread in threads if thread.ident is not None and not thread.is_alive()]
 

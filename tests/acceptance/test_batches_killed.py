@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+from functools import partial
 from types import ModuleType
 from typing import Final
 
@@ -33,9 +34,9 @@ def test_batches_cut_off_by_kills_lose_nothing_and_do_nothing_twice(stage: Stage
     enqueued: set[str] = set()
     for _ in range(KILLS):
         enqueued |= _enqueue(play)
-        done_before = _done(stage)
+        enough = _done(stage) + JOBS // 4
         victim = stage.start("repertoire", threads=8, settings=SHORT)
-        until(lambda before=done_before: _done(stage) >= before + JOBS // 4, "a worker in full swing")
+        until(partial(_has_done, stage, enough), "a worker in full swing")
         victim.kill()
         assert enqueued <= _in_redis(stage) | _in_the_ledger(stage), "an acked message without its row"
     survivor = stage.start("repertoire", threads=8, settings=SHORT)
@@ -58,6 +59,10 @@ def _enqueue(play: ModuleType) -> set[str]:
 
 def _done(stage: Stage) -> int:
     return int(stage.value("SELECT count(*) FROM background_job WHERE state = 'succeeded'"))
+
+
+def _has_done(stage: Stage, enough: int) -> bool:
+    return _done(stage) >= enough
 
 
 def _in_the_ledger(stage: Stage) -> set[str]:

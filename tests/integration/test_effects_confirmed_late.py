@@ -8,7 +8,7 @@ import psycopg2
 import pytest
 from dramatiq.brokers.stub import StubBroker
 
-from middleware import effects as middleware_effects
+from middleware import effect_outcomes
 from middleware.effects import Done, once
 from middleware.in_hand import Held
 from middleware.worker_process import WorkerProcess
@@ -23,8 +23,8 @@ from tests.ledger_cases import dispatched
 @pytest.fixture
 def process(ledger_database: str, monkeypatch: pytest.MonkeyPatch) -> WorkerProcess:
     """A worker process that may act; what it gives its ledger when it stops is over at once."""
-    monkeypatch.setattr(middleware_effects, "_CONFIRM_S", 0.0)
-    monkeypatch.setattr(middleware_effects, "_CONFIRM_WAIT_S", 0.001)
+    monkeypatch.setattr(effect_outcomes, "CONFIRM_S", 0.0)
+    monkeypatch.setattr(effect_outcomes, "CONFIRM_WAIT_S", 0.001)
     return acting_process(StubBroker())
 
 
