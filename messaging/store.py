@@ -60,7 +60,7 @@ def read_client(client_id: str) -> ClientRow:
 def lock_client(client_id: str) -> None:
     """Hold the client's row (shared) until the transaction ends: no pause, resume or setting comes in between."""
     # Rows are not locked in turn: who shares is let past an update that waits, so that sends without a gap would keep
-    # the kill switch waiting for ever (docs/decisions/0050: 88 s, where the turn makes it 14 ms).
+    # the kill switch waiting for ever (docs/decisions/0061: 88 s, where the turn makes it 14 ms).
     query(
         "WITH turn AS MATERIALIZED (SELECT pg_advisory_xact_lock_shared(%s, hashtext(%s)))"
         " SELECT FROM client, turn WHERE client.id = %s FOR SHARE OF client",

@@ -50,7 +50,7 @@ def recover(process: WorkerProcess) -> int:
 
 
 def _silent_workers(process: WorkerProcess) -> dict[UUID, datetime]:
-    """Workers whose beat has not changed for a whole lease of this process's own clock (docs/decisions/0050)."""
+    """Workers whose beat has not changed for a whole lease of this process's own clock (docs/decisions/0060)."""
     asked_s = time.monotonic()
     beats = workers.beats()
     # Seen when the answer was there, silent until it was asked for: a pause between the two proves nothing.
