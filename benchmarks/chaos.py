@@ -12,7 +12,7 @@ from typing import Any
 
 from benchmarks.chaos_counts import Counted, counted
 from benchmarks.chaos_plan import plan
-from benchmarks.chaos_play import dies, kind_of
+from benchmarks.chaos_play import dies, kind_of, times_done
 from benchmarks.chaos_stage import Stage, stage
 from benchmarks.report import Report, Result, document
 from middleware.invariant_check import check
@@ -51,6 +51,8 @@ class Chaos:
     attempts: dict[str, int] = field(default_factory=dict)
     rest_s: float = 0.0
     breaches: list[str] = field(default_factory=list)
+    #: Of what was lost or doubled: number, state, reason, and how often its effect happened.
+    wrong: list[str] = field(default_factory=list)
     counters: Counted | None = None
 
     @property
@@ -101,7 +103,7 @@ def text(found: Chaos) -> str:
     lost = 0 if counters is None else counters.in_hand
     lines = [f"seed {found.seed}, {found.minutes:g} min: {faults}", counts, f"at rest after {found.rest_s:.1f} s"]
     lines.append(f"rows that no counter knows: {short}; lost processes had {lost} in hand; counted twice: {over}")
-    return "\n".join([*lines, *(found.breaches or ["every invariant holds"])])
+    return "\n".join([*lines, *found.wrong, *(found.breaches or ["every invariant holds"])])
 
 
 def _caller(played: Stage, rate: float) -> subprocess.Popen[bytes]:
@@ -140,12 +142,12 @@ def _count(played: Stage, found: Chaos) -> None:
     answered = [int(line) for line in (played.room.folder / "dispatched").read_text(encoding="ascii").split()]
     rows = played.room.rows(
         "SELECT job.dispatch_key, job.state, letter.reason FROM background_job AS job LEFT JOIN dead_letter AS letter"
-        " ON letter.job_id = job.id WHERE job.actor = 'act'"
+        " ON letter.job_id = job.id AND letter.resolution = 'OPEN' WHERE job.actor = 'act'"
     )
     jobs = {int(key.partition(":")[2]): (state, reason) for key, state, reason in rows}
     world = Path(played.room.environ["CHAOS_FOLDER"])
     for number in answered:
-        judge(found, number, *jobs.get(number, (None, None)), _times_done(world, number))
+        judge(found, number, *jobs.get(number, (None, None)), times_done(world, number))
     found.dispatched = len(answered)
     found.lost += len(rows) - len(jobs)
     statuses = played.room.rows("SELECT status, count(*) FROM background_function_run GROUP BY 1 ORDER BY 1")
@@ -156,6 +158,7 @@ def _count(played: Stage, found: Chaos) -> None:
 
 def judge(found: Chaos, number: int, state: str | None, reason: str | None, done: int) -> None:
     """Count one answered dispatch by how its job stands, why it is dead, and how often its effect happened."""
+    before = (found.lost, found.doubled, found.dead_unplanned)
     found.doubled += done > 1
     if state == "succeeded":
         found.done += 1
@@ -167,11 +170,8 @@ def judge(found: Chaos, number: int, state: str | None, reason: str | None, done
         found.dead_unplanned += not (dies(number) or may_be_held)
     else:
         found.lost += 1
-
-
-def _times_done(world: Path, number: int) -> int:
-    path = world / f"done-{number}"
-    return len(path.read_text(encoding="ascii").splitlines()) if path.exists() else 0
+    if before != (found.lost, found.doubled, found.dead_unplanned):
+        found.wrong.append(f"job {number} is {state or 'not there'} ({reason or 'no letter'}), its effect {done} times")
 
 
 def _breaches(played: Stage) -> list[str]:

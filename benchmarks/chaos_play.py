@@ -55,20 +55,30 @@ def folder() -> Path:
     return Path(os.environ["CHAOS_FOLDER"])
 
 
+def times_done(where: Path, number: int) -> int:
+    """How often the effect has happened."""
+    times = 0
+    while (where / f"done-{number}-{times}").exists():
+        times += 1
+    return times
+
+
 def _do(number: int) -> str:
-    """The effect: one line for each time that it happened. A line this short is written whole or not at all."""
-    with (folder() / f"done-{number}").open("a", encoding="ascii") as line:
-        line.write(f"{os.getpid()}\n")
+    """The effect: a file for each time. One call of the system makes it: it has happened or not, whoever is killed."""
+    times = 0
+    while not _first(f"done-{number}-{times}"):
+        times += 1
     return str(number)
 
 
 def _do_once(number: int) -> str:
     """The same at a provider that honours keys."""
-    return _do(number) if _first(f"booked-{number}") else str(number)
+    _first(f"done-{number}-0")
+    return str(number)
 
 
 def _ask(number: int) -> Found | NotFound:
-    return Found(str(number)) if (folder() / f"done-{number}").exists() else NotFound()
+    return Found(str(number)) if times_done(folder(), number) else NotFound()
 
 
 def _first(name: str) -> bool:

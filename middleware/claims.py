@@ -99,6 +99,9 @@ def _start(process: WorkerProcess, held: Held) -> None:
         if not started:
             raise SkipMessage("the claim went back before it was started")
         process.slots.write(held.claim.job_id, held.claim.fence)
+        if held.claim.suspect:
+            # If it kills this process, nobody else shall wait for a lease because of it; suspects wait their turn.
+            process.give_back(process.in_hand.take_waiting(lambda one: not one.claim.suspect))
         if held.claim.suspect and not single_claims.commit_start(process, held):
             process.slots.clear()
             process.give_back([held])

@@ -111,7 +111,7 @@ class LedgerConsumer(Consumer):
         return True
 
     def _room(self, process: WorkerProcess) -> int:
-        if process.stopping.is_set():
+        if process.stopping.is_set() or process.in_hand.suspect_in_hand():
             return 0
         if self.is_delay_queue:
             return self.prefetch - len(self._native)

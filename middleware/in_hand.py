@@ -182,6 +182,10 @@ class InHand:
         with self._room:
             self._room.wait(timeout_s)
 
+    def suspect_in_hand(self) -> bool:
+        """Whether a suspect is about to run, or runs: what else this process took would wait, or be lost with it."""
+        return self._alone is not None
+
     def answers(self, timeout_s: float) -> bool:
         """Whether the books can be had within so long: nobody holds them for more than a moment."""
         if not self._lock.acquire(timeout=timeout_s):

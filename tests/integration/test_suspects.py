@@ -113,6 +113,20 @@ def test_suspect_whose_worker_stops_before_its_start_was_committed_goes_back(
     assert attempts_of(held.claim.job_id) == ["CANCELLED"]
 
 
+def test_suspect_takes_nobody_with_it(broker: StubBroker, process: WorkerProcess) -> None:
+    job = dispatched()
+    query("UPDATE background_job SET suspect = true")
+    message = sent()
+    message.held = held_by_process(process, job)  # type: ignore[attr-defined]
+    innocents = [held_by_process(process) for _ in range(3)]
+
+    Claims().before_process_message(broker, message)
+
+    assert {state_of(one.claim.job_id) for one in innocents} == {"pending"}
+    assert state_of(job.id) == "running"
+    assert process.in_hand.suspect_in_hand(), "and nothing more is fetched beside it"
+
+
 def test_claim_of_a_lost_identity_goes_back_though_a_later_claim_on_its_job_has_its_place(
     broker: StubBroker, process: WorkerProcess
 ) -> None:
