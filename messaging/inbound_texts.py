@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from messaging.formats import Channel
-from messaging.provider import PHONE_NUMBER, PROVIDER_NAME
+from messaging.provider_names import PHONE_NUMBER, PROVIDER_NAME
 from policy.errors import LineUnreadable
 
 #: Bytes of a line at most: what no provider's message reaches.

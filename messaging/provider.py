@@ -13,12 +13,8 @@ from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from messaging.provider_call import Answer, Endpoint, post
+from messaging.provider_names import PHONE_NUMBER, PROVIDER_NAME
 from policy.errors import CallboardError, Terminal
-
-#: An international telephone number (ITU-T E.164).
-PHONE_NUMBER = re.compile(r"\+[1-9][0-9]{6,14}")
-#: A name that a provider gave: of a member, a message, a conversation.
-PROVIDER_NAME = re.compile(r"[!-~]{1,200}")
 
 _HEADER_VALUE = re.compile(r"[!-~](?:[ -~]*[!-~])?")
 #: "Do it there": the provider has not done it here, and what a lead is told goes to the configured address only.

@@ -10,7 +10,6 @@ from messaging.delivery import OutgoingMail, compose_reply, send_mail
 from messaging.draft_store import Outgoing, SentMail
 from messaging.formats import Channel
 from messaging.inbound_texts import recipient_at
-from messaging.provider import OutgoingText, read_provider_url, send_text
 from middleware.configuration import smtp_url
 from policy.errors import NothingDone, Terminal
 from policy.keys import internet_message_id
@@ -78,6 +77,9 @@ def _send_text(
     url, token = (settings.sms_url, settings.sms_token) if sms else (settings.linkedin_url, settings.linkedin_token)
     if url is None:
         raise Terminal(f"no provider: set CALLBOARD_{channel.name}_URL, then requeue")
+    # Here, because the HTTP client takes three megabytes of each process, and most never send a text.
+    from messaging.provider import OutgoingText, read_provider_url, send_text  # noqa: PLC0415
+
     message = OutgoingText(
         channel=channel.value,
         recipient=recipient_at(channel, outgoing.recipient_address),
