@@ -74,26 +74,31 @@ class SmallServer:
         self._admit, self._answer, self._request_s = admit, answer, request_s
         #: Connections that have not said all they want, or do not go; oldest first.
         self._dawdling: dict[asyncio.Task[None], None] = {}
-        self._open = 0
+        self._connections: set[asyncio.Task[None]] = set()
 
     async def run(self, listening: socket.socket, until: asyncio.Event) -> None:
         """Serve until the event."""
         server = await asyncio.start_server(self._connected, sock=listening, limit=_CHUNK)
         async with server:
             await until.wait()
+        for task in self._connections:
+            task.cancel()
+        if self._connections:
+            await asyncio.wait(self._connections)
+        await asyncio.sleep(0)  # what was aborted closes its socket in the loop's next turn
 
     async def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()
         assert task is not None
-        if self._open >= CONNECTIONS and self._dawdling:
+        if len(self._connections) >= CONNECTIONS and self._dawdling:
             oldest = next(iter(self._dawdling))
             del self._dawdling[oldest]
             oldest.cancel()
-        self._open += 1
+        self._connections.add(task)
         # Whoever asked has gone, or never asked; or room was needed, or the server ends.
         with contextlib.suppress(OSError, asyncio.TimeoutError, asyncio.CancelledError, h11.LocalProtocolError):
             await self._serve(_Exchange(reader, writer), task)
-        self._open -= 1
+        self._connections.discard(task)
         self._dawdling.pop(task, None)
         writer.transport.abort()
 

@@ -9,6 +9,7 @@ import pytest
 import redis
 
 from actors.broker import setup
+from middleware.worker_process import attach
 from tests.broker_cases import acting_process
 from tests.integration.sending_cases import CountingSink, Sender, sink_in_force
 
@@ -21,9 +22,10 @@ def sink(monkeypatch: pytest.MonkeyPatch, ledger_database: str) -> Iterator[Coun
 
 
 @pytest.fixture
-def sender(sink: CountingSink, redis_client: redis.Redis) -> Sender:
+def sender(sink: CountingSink, redis_client: redis.Redis) -> Iterator[Sender]:
     """Sends drafts to the sink under real claims."""
     former = dramatiq.broker.global_broker
     broker = setup()
     dramatiq.broker.global_broker = former
-    return Sender(acting_process(broker))
+    yield Sender(acting_process(broker))
+    attach(broker, None)

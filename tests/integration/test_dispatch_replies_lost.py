@@ -44,7 +44,7 @@ def jobs() -> list[tuple[object, ...]]:
 def test_dispatch_whose_reply_was_lost_is_done_once_and_its_copy_is_made(
     wire: Cable, broker: LedgerRedisBroker, redis_client: redis.Redis
 ) -> None:
-    wire.swallow_reply_to(b"EXECUTE dispatch_jobs")
+    wire.swallow_reply_to(b"EXECUTE dispatch_job ")
 
     answer = dispatch(broker.get_actor("actor"), dispatch_key="k")
 
@@ -59,7 +59,7 @@ def test_dispatch_whose_reply_was_lost_and_whose_key_another_holds_is_a_duplicat
     wire: Cable, broker: LedgerRedisBroker
 ) -> None:
     first = dispatch(broker.get_actor("actor"), dispatch_key="k")
-    wire.swallow_reply_to(b"EXECUTE dispatch_jobs")
+    wire.swallow_reply_to(b"EXECUTE dispatch_job ")
 
     answer = dispatch(broker.get_actor("actor"), dispatch_key="k")
 
