@@ -22,7 +22,7 @@ from middleware.envelopes import wanted_job
 from middleware.logs import event, events
 from middleware.redis_broker import LedgerRedisBroker
 from models.crash_points import crash_point
-from models.database import after_commit
+from models.database import after_commit, in_transaction
 from models.ledger.dispatch import Blocked, Inserted, Wanted, count_duplicates, dispatch_jobs
 from policy.errors import DispatchContended
 from policy.keys import JOB_ID_RANDOM_BYTES, new_job_id
@@ -41,7 +41,7 @@ taken_by: ContextVar[Callable[[Wanted], None] | None] = ContextVar("callboard_di
 
 AnyActor: TypeAlias = "Actor[Any, Any]"
 #: A job and the broker that its copy goes to.
-_Owed: TypeAlias = "tuple[Broker, Wanted]"
+_Addressed: TypeAlias = "tuple[Broker, Wanted]"
 
 
 @dataclass(slots=True)
@@ -111,7 +111,7 @@ def _counts(answers: list[Dispatched | Duplicate]) -> tracing.Attributes:
 
 @tracing.traced("dispatch", "producer", describe=_counts)
 def dispatch_many(jobs: Iterable[Job]) -> list[Dispatched | Duplicate]:
-    """Dispatch many jobs, one insert a thousand; one answer each, in order. Raises as `dispatch` does."""
+    """Dispatch many jobs, an insert or two a thousand; one answer each, in order. Raises as `dispatch` does."""
     take = taken_by.get()
     if take is not None:
         return [_taken(take, _wanted(job)) for job in jobs]
@@ -136,7 +136,7 @@ def _taken(take: Callable[[Wanted], None], wanted: Wanted) -> Dispatched:
     return Dispatched(str(wanted.id), wanted.dispatch_key, wanted.correlation_id, False)
 
 
-def _chunks(wanted: Sequence[_Owed]) -> Iterator[tuple[Sequence[_Owed], bool]]:
+def _chunks(wanted: Sequence[_Addressed]) -> Iterator[tuple[Sequence[_Addressed], bool]]:
     """At most a thousand at a time, and whether they stay pending: those past the room of their ready lists do.
 
     Releasing them only to take them back cost a bulk half of its speed.
@@ -147,9 +147,12 @@ def _chunks(wanted: Sequence[_Owed]) -> Iterator[tuple[Sequence[_Owed], bool]]:
         yield from ((part, held) for part, held in ((chunk[:room], False), (chunk[room:], True)) if part)
 
 
-def _room(chunk: Sequence[_Owed]) -> int:
-    """How many of these jobs the ready lists can take for sure. Few are not asked for: their push says it as well."""
-    if len(chunk) < _ASKED_FOR:
+def _room(chunk: Sequence[_Addressed]) -> int:
+    """How many of these jobs the ready lists can take for sure; the fullest of their lists decides for all.
+
+    Few are not asked for, their push says it as well. Nor is Redis waited for inside a transaction of the caller's.
+    """
+    if len(chunk) < _ASKED_FOR or in_transaction():
         return len(chunk)
     lists = {(broker, one.queue) for broker, one in chunk if isinstance(broker, LedgerRedisBroker)}
     try:
@@ -182,9 +185,9 @@ def _broker_of(job: Job) -> Broker:
     return job.actor.broker
 
 
-def _answers(chunk: Sequence[_Owed], inserted: Sequence[Inserted | Blocked]) -> list[Dispatched | Duplicate]:
+def _answers(chunk: Sequence[_Addressed], inserted: Sequence[Inserted | Blocked]) -> list[Dispatched | Duplicate]:
     answers: list[Dispatched | Duplicate] = []
-    owed: list[_Owed] = []
+    owed: list[_Addressed] = []
     blocked: list[tuple[Wanted, Blocked]] = []
     dispatched: dict[UUID, Dispatched] = {}
     for (broker, wanted), answer in zip(chunk, inserted, strict=True):
@@ -201,7 +204,7 @@ def _answers(chunk: Sequence[_Owed], inserted: Sequence[Inserted | Blocked]) -> 
 
 
 def _after_commit(
-    owed: Sequence[_Owed],
+    owed: Sequence[_Addressed],
     dispatched: dict[UUID, Dispatched],
     wanted: Sequence[Wanted],
     blocked: Sequence[tuple[Wanted, Blocked]],

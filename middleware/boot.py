@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
 
 from dramatiq import Broker, Worker
@@ -10,6 +9,7 @@ from dramatiq import Broker, Worker
 from middleware.configuration import connect_database
 from middleware.finish_writer import FinishWriter
 from middleware.heartbeat import Heartbeat
+from middleware.logs import event
 from middleware.redis_broker import LedgerRedisBroker
 from middleware.relay import Relay
 from middleware.watchdog import Watchdog
@@ -60,9 +60,8 @@ def stop(broker: Broker) -> None:
     if process is None:
         return
     process.give_back(process.in_hand.take_waiting())
-    deadline_s = time.monotonic() + _DRAIN_S
-    if process.writer is not None:
-        process.writer.end(max(0.0, deadline_s - time.monotonic()))
+    if process.writer is not None and not process.writer.end(_DRAIN_S):
+        event("drain_cut_short", "WARNING", worker_id=str(process.holder.id))
     if process.relay is not None:
         process.relay.end()
     if process.heartbeat is not None:

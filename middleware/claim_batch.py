@@ -160,6 +160,9 @@ class Batch:
             answers.settled.append(Settled(self._queue, raw.redis_id, dead=True))
         process.in_hand.add([message.held for message in taken])
         process.in_hand.claim_ends(self._claim_id)
+        if process.in_hand.suspect_in_hand():
+            # It may have begun while this claim was on its way: nobody else shall wait for a lease because of it.
+            process.give_back(process.in_hand.take_waiting(lambda one: not one.claim.suspect))
         finish_report.opened([message.held for message in taken])
         answers.claimed = not_found.without_unknown_actors(process, taken)
         _count_refused(blocked)

@@ -1,6 +1,6 @@
 """Fetches copies, claims each fetched batch in the ledger, and hands on only what was claimed. Fails closed.
 
-It must not know what becomes of a claim; the writer settles copies after the finish has committed.
+It must not know what becomes of a claim; its copy is settled after the finish has committed.
 """
 
 from __future__ import annotations
@@ -70,7 +70,7 @@ class LedgerConsumer(Consumer):
             raise ConnectionClosed(error) from None  # type: ignore[no-untyped-call]
 
     def ack(self, message: MessageProxy) -> None:
-        """Ack a message that was never claimed; a claimed one is settled by the writer, after its commit."""
+        """Ack a message that was never claimed; a claimed one is settled after its finish has committed."""
         self._settle_native(message, dead=False)
 
     def nack(self, message: MessageProxy) -> None:
@@ -100,7 +100,7 @@ class LedgerConsumer(Consumer):
             time.sleep(0.02)
             return False
         room = self._room(process)
-        if room <= 0:
+        if room <= 0 or not self._is_worth_a_fetch(process, room):
             process.in_hand.wait_for_room(self.timeout_s)
             return False
         fetched = self.broker.fetch(self.queue_name, min(room, _LARGEST_FETCH))
@@ -116,6 +116,12 @@ class LedgerConsumer(Consumer):
         if self.is_delay_queue:
             return self.prefetch - len(self._native)
         return process.prefetch() - process.in_hand.outstanding(self.queue_name) - len(self._native)
+
+    def _is_worth_a_fetch(self, process: WorkerProcess, room: int) -> bool:
+        """A handful costs what a hundred cost: a round trip, a statement, a commit. While there is work, room may gather."""
+        if 2 * room >= min(process.prefetch(), _LARGEST_FETCH):
+            return True
+        return process.in_hand.waiting() < 2 * process.threads
 
     def _idle(self) -> None:
         """Wait for a wake-up. Delay queues only poll: nothing in them is due before its time."""

@@ -63,9 +63,9 @@ def without_texts(done: Finish) -> Finish:
     return done._replace(failure=failure, result=None)
 
 
-def settled(held: Held, done: Finish) -> Settled:
-    """What becomes of the copy: dead jobs' copies become dead-letter entries."""
-    return Settled(held.queue, held.redis_id or "", dead=done.state == JobState.DEAD.value)
+def settled(held: Held, done: Finish, *, stale: bool = False) -> Settled:
+    """What becomes of the copy: dead jobs' copies become dead-letter entries. A stale finish has killed no job."""
+    return Settled(held.queue, held.redis_id or "", dead=done.state == JobState.DEAD.value and not stale)
 
 
 def last_statuses(batch: Sequence[tuple[Held, Finish]]) -> list[JobStatus]:

@@ -12,7 +12,6 @@ import time
 from collections.abc import Sequence
 from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING
-from uuid import UUID
 
 import psycopg2
 
@@ -22,7 +21,7 @@ from middleware.logs import event
 from middleware.settling import Committed, Item, Settling
 from models.database import close_connection
 from models.faults import is_infrastructure
-from models.ledger.finish import Finish, Finished, finish
+from models.ledger.finish import Finish, finish
 from policy.errors import DispatchContended
 
 if TYPE_CHECKING:
@@ -30,6 +29,10 @@ if TYPE_CHECKING:
 
 #: Finishes in one statement at most: past this the statement grows faster than it saves.
 _BATCH = 128
+#: Seconds for which a small batch waits for more of what a full process is about to end.
+_GATHER_S = 0.015
+#: Seconds that what has committed has at least for being said and acked when the process ends.
+_SETTLE_S = 2.0
 _FIRST_WAIT_S = 0.1
 _LONGEST_WAIT_S = 2.0
 #: Seconds of idleness after which the writer looks whether it should end.
@@ -59,7 +62,8 @@ class FinishWriter(threading.Thread):
         self._deadline_s = time.monotonic() + timeout_s
         self._ending.set()
         self.join(timeout_s + 1)
-        return self.settling.end(max(0.0, self._deadline_s - time.monotonic())) and not self.is_alive()
+        settled = self.settling.end(max(_SETTLE_S, self._deadline_s - time.monotonic()))
+        return settled and not self.is_alive()
 
     def run(self) -> None:
         """Until ended and empty: a batch at a time."""
@@ -80,20 +84,32 @@ class FinishWriter(threading.Thread):
         batch: list[Item] = []
         with contextlib.suppress(Empty):
             batch.append(self._queue.get(timeout=_IDLE_S))
+        self._drain_into(batch)
+        if batch and len(batch) < _BATCH // 2 and self._process.in_hand.waiting() >= _BATCH // 2:
+            # So much work is in hand that nobody waits for these; with what ends meanwhile they share a commit.
+            self._ending.wait(_GATHER_S)
+            self._drain_into(batch)
+        return batch
+
+    def _drain_into(self, batch: list[Item]) -> None:
+        with contextlib.suppress(Empty):
             while len(batch) < _BATCH:
                 batch.append(self._queue.get_nowait())
-        return batch
 
     def _write_surely(self, batch: list[Item]) -> None:
         try:
-            self._write_until_done(batch)
+            for worker_id in {held.worker_id for held, _ in batch}:
+                self._write_until_done([item for item in batch if item[0].worker_id == worker_id])
         except Exception as error:  # the writer must outlive its own mistakes: all outcomes go through it
             event("finish_broke", "ERROR", finishes=len(batch), error=error)
             # What had not committed is given back by the heartbeat, once it is no longer in hand.
             self._process.in_hand.remove([held for held, _ in batch])
 
     def _write_until_done(self, batch: list[Item]) -> None:
-        """Repeat while the ledger is away; a finish may be repeated, it knows its own outcome when it meets it."""
+        """Repeat while the ledger is away; a finish may be repeated, it knows its own outcome when it meets it.
+
+        All of a batch are of one worker identity: what has been handed on is never written again.
+        """
         wait_s = _FIRST_WAIT_S
         while True:
             try:
@@ -110,16 +126,11 @@ class FinishWriter(threading.Thread):
             wait_s = min(wait_s * 2, _LONGEST_WAIT_S)
 
     def _write(self, batch: Sequence[Item]) -> None:
-        for worker_id in {held.worker_id for held, _ in batch}:
-            mine = [item for item in batch if item[0].worker_id == worker_id]
-            finished = self._finish(worker_id, [done for _, done in mine])
-            self.settling.put(Committed(mine, finished))
-
-    def _finish(self, worker_id: UUID, finishes: list[Finish]) -> Finished:
         began_s = time.monotonic()
-        finished = finish(worker_id, finishes, dedupe_s=self._process.settings.dedupe_s)
+        finishes = [done for _, done in batch]
+        finished = finish(batch[0][0].worker_id, finishes, dedupe_s=self._process.settings.dedupe_s)
         finish_report.timed(time.monotonic() - began_s, len(finishes))
-        return finished
+        self.settling.put(Committed(batch, finished))
 
     def _write_apart(self, batch: list[Item], error: BaseException) -> None:
         """PostgreSQL refuses a row: halves, until it stands alone; that one is finished with no texts.

@@ -173,6 +173,11 @@ class InHand:
         with self._lock:
             return list(self._held.values())
 
+    def waiting(self) -> int:
+        """How many claims no thread has started."""
+        with self._lock:
+            return sum(one.phase is Phase.WAITING for one in self._held.values())
+
     def outstanding(self, queue: str) -> int:
         """How many claims on copies of that queue have not been settled in Redis yet."""
         return self._unsettled[queue]

@@ -1,5 +1,5 @@
 """The second half of a finish: says what has committed and settles its copies, while the writer's next batch is on its
-way to PostgreSQL. It must not know the ledger; what it is handed has been committed.
+way to PostgreSQL. What it is handed has been committed; it must not know the ledger beyond taking a release back.
 """
 
 from __future__ import annotations
@@ -84,6 +84,8 @@ class Settling(threading.Thread):
             return batches
 
     def _settle_surely(self, batches: Sequence[Committed]) -> None:
+        for batch in batches:
+            self._report(batch)
         try:
             self._settle(batches)
         except Exception as error:  # it must outlive its own mistakes: all acks go through it
@@ -92,23 +94,29 @@ class Settling(threading.Thread):
             # The finishes stand; a copy that is left in Redis is refused as a duplicate when it comes back.
             self._process.in_hand.remove([held for held, _ in items])
 
-    def _settle(self, batches: Sequence[Committed]) -> None:
-        items: list[Item] = []
-        for batch in batches:
+    def _report(self, batch: Committed) -> None:
+        try:
             finish_report.report(self._process, batch.items, batch.finished)
-            items += batch.items
-        self._owed += [(held, finish_report.settled(held, done)) for held, done in items if held.redis_id]
+        except Exception as error:  # what cannot be said must still be acked
+            event("settling_broke", "ERROR", finishes=len(batch.items), error=error)
+
+    def _settle(self, batches: Sequence[Committed]) -> None:
+        items = [item for batch in batches for item in batch.items]
+        stale = {id(done) for batch in batches for done in batch.finished.stale}
+        # A stale finish says nothing of its job: its copy is merely over, and its status document would be wrong.
+        self._owed += [
+            (held, finish_report.settled(held, done, stale=id(done) in stale)) for held, done in items if held.redis_id
+        ]
         self._process.in_hand.remove([held for held, _ in items if not held.redis_id])
         broker = self._process.broker
         if isinstance(broker, LedgerRedisBroker):
-            self._ack(broker, items)
-            for batch in batches:
-                make_ready(broker, batch.finished.released, bounded=True)
+            self._ack(broker, [item for item in items if id(item[1]) not in stale])
+            make_ready(broker, [job for batch in batches for job in batch.finished.released], bounded=True)
         if self._process.relay is not None:
             self._process.relay.room_made()
 
     def _ack(self, broker: LedgerRedisBroker, items: Sequence[Item]) -> None:
-        """Ack all copies that are owed; status documents ride along."""
+        """Ack all copies that are owed; status documents ride along, once: they are at best effort."""
         settled = [one for _, one in self._owed]
         statuses, ttl_s = finish_report.last_statuses(items), self._process.settings.status_ttl_s
         try:

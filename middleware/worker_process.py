@@ -120,8 +120,8 @@ class WorkerProcess:
         """Whether this process may start jobs and open effects now; False under an identity that was lost."""
         if worker_id is not None and worker_id != self.holder.id:
             return False
-        last = self._beats_s[-1] if self._beats_s else None
-        return may_start(time.monotonic(), last, lease_s=self.settings.lease_s, heartbeat_s=self.settings.heartbeat_s)
+        last_s = self.last_beat_s()
+        return may_start(time.monotonic(), last_s, lease_s=self.settings.lease_s, heartbeat_s=self.settings.heartbeat_s)
 
     def may_declare_losses(self) -> bool:
         """Whether this process has itself beaten without a gap for a whole lease."""

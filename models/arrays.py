@@ -22,7 +22,8 @@ _PLAIN = {r"\b": "\b", r"\f": "\f", r"\n": "\n", r"\r": "\r", r"\t": "\t"}
 def array_literal(values: Sequence[object]) -> str:
     """A flat list of texts, numbers, booleans, times, UUIDs, bytes or None as an array literal of any such type.
 
-    Raises psycopg2.DataError for what UTF-8 cannot carry (a lone surrogate) and for an integer of more than 64 bits.
+    What is no finite number becomes null. Raises psycopg2.DataError for what UTF-8 cannot carry (a lone surrogate) and
+    for an integer of more than 64 bits.
     """
     try:
         text = orjson.dumps(values, default=_hex).decode()

@@ -60,8 +60,8 @@ def connect(
     (and again when statistics change): PostgreSQL chose to plan a dispatch anew each time, which took as long as all
     the rest of it (750 instead of 430 µs of its processor time). They always go by an index: a plan made while a table
     was empty, or said to be, would read it whole for every batch until the statistics are made anew (a third of the
-    cost of a claim among 8,000 jobs). Where there is no index a scan is still made; only then its made-up cost would
-    invite compilation, which is therefore off.
+    cost of a claim among 8,000 jobs). Readings without an index are still made, by a scan; its made-up cost
+    would invite compilation, which is therefore off.
     """
     database.init(
         url,

@@ -252,7 +252,7 @@ def test_check_reads_over_indexes_only(ledger_database: str) -> None:
     }.items():
         breaches(Extent(), client_max=64)
         plans[name] = "\n".join(row[0] for row in query(f"EXPLAIN EXECUTE {name} ({args})"))
-    query("SET enable_seqscan = on")
+    query("RESET enable_seqscan")
 
     scanned = {name for name, plan in plans.items() if "Seq Scan on background" in plan or "Seq Scan on side" in plan}
     assert scanned == set(), "a sequential scan stands where no index serves"
