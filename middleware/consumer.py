@@ -33,8 +33,8 @@ if TYPE_CHECKING:
 #: Seconds between attempts to reach the ledger: first, and at most.
 _FIRST_WAIT_S = 0.1
 _LONGEST_WAIT_S = 2.0
-#: Copies claimed by one statement at most.
-_LARGEST_FETCH = 128
+#: Copies claimed by one statement at most: past that nothing is saved, and a process grows.
+_LARGEST_FETCH = 256
 
 
 class LedgerConsumer(Consumer):
@@ -118,7 +118,7 @@ class LedgerConsumer(Consumer):
         return process.prefetch() - process.in_hand.outstanding(self.queue_name) - len(self._native)
 
     def _is_worth_a_fetch(self, process: WorkerProcess, room: int) -> bool:
-        """A handful costs what a hundred cost: a round trip, a statement, a commit. While there is work, room may gather."""
+        """A handful costs the round trip, statement and commit of a hundred. While there is work, room may gather."""
         if 2 * room >= min(process.prefetch(), _LARGEST_FETCH):
             return True
         return process.in_hand.waiting() < 2 * process.threads

@@ -5,13 +5,12 @@ It must not know rows, logs or metrics: those ask `current()`.
 
 from __future__ import annotations
 
-import dataclasses
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar, Token
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 import dramatiq
 
@@ -28,8 +27,7 @@ LONGEST_ID = 200
 Place: TypeAlias = "tuple[str, str | None] | None"
 
 
-@dataclass(frozen=True, slots=True)
-class Scope:
+class Scope(NamedTuple):
     """What the code running now belongs to. Every field ends up in log lines: none may hold arguments."""
 
     correlation_id: str
@@ -75,7 +73,7 @@ def refine(**fields: Any) -> None:
     """Fill in fields of the scope in force, as a claim made inside a hook learns them; needs one."""
     scope = _scope.get()
     if scope is not None:
-        _scope.set(dataclasses.replace(scope, **fields))
+        _scope.set(scope._replace(**fields))
 
 
 @contextmanager

@@ -149,7 +149,7 @@ def _key_of_longest(seconds: Sequence[float], group: Sequence[Held]) -> str:
 def _fields(held: Held, done: Finish) -> dict[str, Any]:
     claim = held.claim
     fields: dict[str, Any] = {
-        "job_id": str(claim.job_id),
+        "job_id": claim.job_id,
         "dispatch_key": claim.dispatch_key,
         "correlation_id": claim.correlation_id,
         "actor": held.actor,

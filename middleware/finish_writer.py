@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from middleware.worker_process import WorkerProcess
 
 #: Finishes in one statement at most: past this the statement grows faster than it saves.
-_BATCH = 128
+_BATCH = 256
 #: Seconds for which a small batch waits for more of what a full process is about to end.
 _GATHER_S = 0.015
 #: Seconds that what has committed has at least for being said and acked when the process ends.

@@ -36,7 +36,7 @@ def array_literal(values: Sequence[object]) -> str:
 
 def uuid_array(ids: Iterable[UUID]) -> str:
     """The literal of a `uuid[]`."""
-    return "{" + ",".join(map(str, ids)) + "}"
+    return array_literal(list(ids))
 
 
 def _hex(value: object) -> str:

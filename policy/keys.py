@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import hashlib
+import re
 import unicodedata
 from typing import NamedTuple
 from uuid import UUID, uuid5
 
 #: Under this namespace lie the ids of messages whose own id is not a UUID. Never change it.
 FOREIGN_MESSAGES = UUID("6d2f3b0a-7c0e-5a52-9a53-0b8c6f3f4a11")
+
+_CANONICAL = re.compile("[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 
 #: Longest dispatch key in bytes of UTF-8; a btree entry of PostgreSQL takes 2,704.
 DISPATCH_KEY_BYTES = 512
@@ -25,11 +28,7 @@ def job_id_of(message_id: str) -> UUID:
 
     Other spellings of a UUID are foreign: two messages whose ids differ as texts never share a job.
     """
-    try:
-        job_id = UUID(message_id)
-    except ValueError:
-        return _foreign_job_id(message_id)
-    return job_id if str(job_id) == message_id else _foreign_job_id(message_id)
+    return UUID(message_id) if _CANONICAL.fullmatch(message_id) else _foreign_job_id(message_id)
 
 
 def _foreign_job_id(message_id: str) -> UUID:
