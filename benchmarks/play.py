@@ -30,7 +30,7 @@ STARTS_KEY = "bench:starts"
 #: reach (Dramatiq reads it when it is imported).
 SYSTEMS: dict[str, dict[str, str]] = {
     "bare": {},
-    "bare-prefetch": {"dramatiq_queue_prefetch": "256"},
+    "bare-prefetch": {"dramatiq_queue_prefetch": "512"},
     "callboard": {},
 }
 
