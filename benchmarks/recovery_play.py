@@ -10,6 +10,7 @@ from pathlib import Path
 import dramatiq
 
 from actors.effects import once
+from policy.effects import Found, NotFound
 
 #: The queue of both.
 QUEUE = "recovery"
@@ -19,11 +20,14 @@ VICTIM = "RECOVERY_VICTIM"
 
 @dramatiq.actor(queue_name=QUEUE, time_limit=3_600_000)
 def hold(number: int) -> None:
-    """One effect; a victim stands before it until it is killed."""
+    """One effect; a victim stands before it until it is killed.
+
+    The world can be asked: an innocent that a poison beside it cuts off in the midst of its effect is not held.
+    """
     if VICTIM in os.environ:
         (folder() / f"started-{os.getpid()}").touch()
         threading.Event().wait()
-    once(f"recovery:{number}", lambda key: note("done", number), kind="recovery")
+    once(f"recovery:{number}", lambda key: note("done", number), kind="recovery", lookup=lambda: look_up(number))
 
 
 @dramatiq.actor(queue_name=QUEUE)
@@ -43,6 +47,11 @@ def note(name: str, number: int) -> str:
     with (folder() / f"{name}-{os.getpid()}.lines").open("a", encoding="ascii") as lines:
         lines.write(f"{number}\n")
     return str(number)
+
+
+def look_up(number: int) -> Found | NotFound:
+    """What became of that job's effect."""
+    return Found(str(number)) if number in noted(folder(), "done") else NotFound()
 
 
 def noted(where: Path, name: str) -> list[int]:
