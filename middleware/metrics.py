@@ -7,7 +7,7 @@ are in docs/metrics.md. A counter costs 2-3 µs, a histogram 4-6: 0.6 and 1.2 ti
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from middleware.gauge_readings import GAUGES, READING_SECONDS, GaugeReadings, LedgerCollector
 from middleware.metric_series import Counts, Label, Moves, Observes, Series, counter, gauge, histogram
@@ -92,7 +92,8 @@ COUNTED: tuple[Series[Counts] | Series[Moves] | Series[Observes], ...] = (
 def show_zeros() -> None:
     """Make the series that alerts ask for before anything has happened: no increase is seen without a first sample.
 
-    Those by actor, client and queue come with their first count; their alerts look at ratios or gauges.
+    Those of attempts come with each worker process (`show_attempts`); others by actor, client and queue come with
+    their first count; their alerts look at gauges.
     """
     for unlabelled in (_lost_workers, _recoveries, _lateness):
         unlabelled[()]
@@ -100,6 +101,16 @@ def show_zeros() -> None:
         _windows[(status,)]
     for step in ("give_back", "recover", "release", "sweep", "maintain"):
         _relay_failures[(step,)]
+
+
+def show_attempts(actors: Iterable[tuple[str, str]]) -> None:
+    """Make the series that a failure ratio is worked out from, for each (actor, queue), before its first attempt.
+
+    A counter that appears with its first count hides that count from every rate, and a short burst of failures whole.
+    """
+    for actor, queue in actors:
+        for outcome in ("succeeded", "failed", "lost"):
+            _attempts[actor, queue, outcome]
 
 
 def job_dispatched(actor: str, source: str | None) -> None:

@@ -230,6 +230,9 @@ class Metrics(dramatiq.Middleware):
     def forks(self) -> list[Callable[[], int]]:
         return [self._serve]
 
+    def after_process_boot(self, broker: Broker) -> None:
+        metrics.show_attempts((actor.actor_name, actor.queue_name) for actor in broker.actors.values())
+
     def before_process_message(self, broker: Broker, message: MessageProxy) -> None:
         self._end()  # an after-hook that an interrupt kept from running
         running = (message.actor_name, q_name(message.queue_name))
