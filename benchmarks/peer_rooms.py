@@ -1,23 +1,26 @@
-"""A virtual environment for each peer, made once and kept: its dependencies meet neither ours nor another peer's."""
+"""A virtual environment for each peer, made once and kept: its dependencies meet neither ours nor another peer's.
+
+Another Python or another list of packages makes it anew.
+"""
 
 from __future__ import annotations
 
 import json
+import platform
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks.ground import RoundFailed, last_line
-from benchmarks.peer_list import Peer
 
 #: Seconds that an installation may take.
 _INSTALL_WITHIN_S = 900
 
 
 class NotInstalled(RoundFailed):
-    """A peer could not be installed here; it is reported as such.
+    """A peer could not be installed here; it is reported as such. Without bare Dramatiq there is no benchmark.
 
     Acts: whoever runs the benchmark.
     """
@@ -31,31 +34,33 @@ class Room:
     versions: dict[str, str]
 
 
-def room_of(peer: Peer, folder: Path, say: Callable[[str], None]) -> Room:
-    """The environment of `peer` under `folder`, made if it is not there. Raises NotInstalled."""
-    place = folder / peer.environment
-    log = folder / f"{peer.environment}.log"
+def room_of(environment: str, packages: Sequence[str], folder: Path, say: Callable[[str], None]) -> Room:
+    """The environment of that name under `folder`, made if it is not there. Raises NotInstalled."""
+    place = folder / environment
+    log = folder / f"{environment}.log"
     python = place / "bin" / "python"
     installed = place / "installed.json"
-    if not installed.exists() or json.loads(installed.read_text(encoding="utf-8")) != list(peer.packages):
-        say(f"installing {', '.join(peer.packages)}")
+    wanted = [f"python {platform.python_version()}", *packages]
+    if not installed.exists() or json.loads(installed.read_text(encoding="utf-8")) != wanted:
+        say(f"installing {', '.join(packages)}")
         folder.mkdir(parents=True, exist_ok=True)
-        _run([sys.executable, "-m", "venv", "--clear", str(place)], peer, log)
+        _run([sys.executable, "-m", "venv", "--clear", str(place)], environment, log)
         pip = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
-        _run([*pip, *peer.packages], peer, log)
-        installed.write_text(json.dumps(list(peer.packages)), encoding="utf-8")
-    return Room(place / "bin", _versions(python, peer))
+        _run([*pip, *packages], environment, log)
+        installed.write_text(json.dumps(wanted), encoding="utf-8")
+    return Room(place / "bin", _versions(python, packages))
 
 
-def _run(command: list[str], peer: Peer, log: Path) -> None:
+def _run(command: list[str], environment: str, log: Path) -> None:
     try:
         with log.open("ab") as lines:
             subprocess.run(command, stdout=lines, stderr=lines, check=True, timeout=_INSTALL_WITHIN_S)
     except (subprocess.SubprocessError, OSError) as error:
-        raise NotInstalled(f"{peer.name} cannot be installed ({last_line(log)}): {error}") from error
+        why = last_line(log) if isinstance(error, subprocess.CalledProcessError) else error
+        raise NotInstalled(f"{environment} cannot be installed: {why} (its log: {log})") from error
 
 
-def _versions(python: Path, peer: Peer) -> dict[str, str]:
+def _versions(python: Path, packages: Sequence[str]) -> dict[str, str]:
     """Of the peer's own packages, and of what it talks to its servers with."""
     listed = subprocess.run(
         [str(python), "-m", "pip", "list", "--format", "json", "--disable-pip-version-check"],
@@ -63,5 +68,5 @@ def _versions(python: Path, peer: Peer) -> dict[str, str]:
         check=True,
         text=True,
     ).stdout
-    named = {package.partition("[")[0] for package in peer.packages} | {"redis", "kombu", "psycopg", "sqlalchemy"}
+    named = {package.partition("[")[0] for package in packages} | {"redis", "kombu", "psycopg", "sqlalchemy"}
     return {one["name"].lower(): one["version"] for one in json.loads(listed) if one["name"].lower() in named}

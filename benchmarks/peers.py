@@ -53,7 +53,7 @@ def _installed(names: Sequence[str], rooms: Path, report: Report, say: Callable[
     installed: dict[str, Room] = {}
     for name in names:
         try:
-            installed[name] = room_of(PEERS[name], rooms, say)
+            installed[name] = room_of(PEERS[name].environment, PEERS[name].packages, rooms, say)
         except RoundFailed as error:
             report.notes.append(f"{name}: not installed: {error}")
             continue
