@@ -37,11 +37,15 @@ class RoundFailed(CallboardError):
 
 @dataclass(frozen=True, slots=True)
 class Ground:
-    """Where systems are measured: PostgreSQL (fsync on) and Redis with their data, and a folder for logs."""
+    """Where systems are measured: PostgreSQL (fsync on) and Redis with their data, and a folder for logs.
+
+    `bare_python`: the Python of bare Dramatiq, where it is measured (`benchmarks.pythons`).
+    """
 
     database_url: str
     redis_url: str
     folder: Path
+    bare_python: Path | None = None
 
     def environ(self, **more: str) -> dict[str, str]:
         """The environment of a measured process; ours writes info logs as JSON and serves its metrics."""
@@ -57,9 +61,9 @@ class Ground:
             **more,
         }
 
-    def run(self, module: str, *arguments: object, **environ: str) -> str:
+    def run(self, module: str, *arguments: object, python: str = sys.executable, **environ: str) -> str:
         """What `python -m module …` prints, once it has ended. Raises RoundFailed."""
-        command = [sys.executable, "-m", module, *map(str, arguments)]
+        command = [python, "-m", module, *map(str, arguments)]
         return self.run_command(command, log=f"{module}.log", environ=environ)
 
     def run_command(self, command: Sequence[str], *, log: str, environ: Mapping[str, str]) -> str:

@@ -9,13 +9,14 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from itertools import count as numbers
+from pathlib import Path
 from subprocess import PIPE, Popen
-from sys import executable
 from types import TracebackType
 
 from benchmarks.ground import Ground, RoundFailed
 from benchmarks.meters import redis_version
 from benchmarks.play import STARTS_KEY
+from benchmarks.pythons import python_of, with_bare
 from benchmarks.report import Report, Result, compared
 from benchmarks.workers import Workers
 
@@ -34,7 +35,7 @@ class Caller:
     def __init__(self, system: str, ground: Ground) -> None:
         self._log = (ground.folder / f"caller-{system}.log").open("ab")
         self._process = Popen(
-            [executable, "-m", "benchmarks.caller", system],
+            [python_of(system, ground), "-m", "benchmarks.caller", system],
             env=ground.environ(),
             stdin=PIPE,
             stdout=PIPE,
@@ -84,12 +85,16 @@ class Caller:
 
 
 def measure(
-    ground: Ground, *, rounds: int, count: int, gap_s: float, load_per_s: float, say: Callable[[str], None]
+    ground: Ground, *, rooms: Path, rounds: int, count: int, gap_s: float, load_per_s: float, say: Callable[[str], None]
 ) -> Report:
-    """`count` calls a round, system and kind, on idle workers and under light load. Raises RoundFailed."""
+    """`count` calls a round, system and kind, on idle workers and under light load.
+
+    Raises RoundFailed, NotInstalled when bare Dramatiq cannot be installed.
+    """
     report = Report("latency", rounds)
     with ground.redis() as client:
         report.versions["redis server"] = redis_version(client)
+    ground = with_bare(ground, rooms, report, say)
     grounds = {"bare": ground.with_redis_database(1), "callboard": ground}
     found: dict[str, dict[str, list[list[float]]]] = {kind: {one: [] for one in _SYSTEMS} for kind in ("idle", "light")}
     with ExitStack() as stack:

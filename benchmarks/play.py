@@ -1,6 +1,6 @@
 """The brokers and actors of the measured systems, for `dramatiq benchmarks.play:callboard` and `…:bare`.
 
-Bare Dramatiq must not load ours: what is ours is imported where it is chosen.
+Bare Dramatiq runs where ours is not installed: what is ours is imported where it is chosen.
 """
 
 from __future__ import annotations
@@ -26,10 +26,12 @@ GO_KEY = "bench:go"
 #: Where the actor `started` says its number and the monotonic time of its start in ns.
 STARTS_KEY = "bench:starts"
 
-#: Each system with its own environment: `bare` is Dramatiq as it comes, `bare-prefetch` has the prefetch that ours may
-#: reach (Dramatiq reads it when it is imported).
+#: Each system with its own variables: `bare` is Dramatiq as it comes, `bare-hiredis` the same with the parser that ours
+#: has, `bare-prefetch` has the prefetch that ours may reach (Dramatiq reads it when it is imported). Which Python runs
+#: it: `benchmarks.pythons`.
 SYSTEMS: dict[str, dict[str, str]] = {
     "bare": {},
+    "bare-hiredis": {},
     "bare-prefetch": {"dramatiq_queue_prefetch": "512"},
     "callboard": {},
 }

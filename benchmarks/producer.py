@@ -75,6 +75,7 @@ def _with_caller(actor: AnyActor, jobs: int, at_once: int) -> None:
 #: Name in the results: system, jobs of a segment, call.
 MODES: dict[str, tuple[str, int, Enqueue]] = {
     "bare send": ("bare", _SEGMENT, send),
+    "bare send, hiredis": ("bare-hiredis", _SEGMENT, send),
     "callboard send": ("callboard", _SEGMENT, send),
     "callboard dispatch": ("callboard", _SEGMENT, dispatch_singly),
     "callboard dispatch in a transaction": ("callboard", _SEGMENT, dispatch_with_caller),

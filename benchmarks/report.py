@@ -13,7 +13,7 @@ from statistics import median
 from typing import Any
 
 #: Distributions whose versions a number depends on.
-_PACKAGES = ("dramatiq", "redis", "psycopg2-binary", "peewee", "loguru", "prometheus-client", "orjson")
+_PACKAGES = ("dramatiq", "redis", "hiredis", "psycopg2-binary", "peewee", "loguru", "prometheus-client", "orjson")
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,6 @@ import itertools
 import os
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -17,6 +16,7 @@ from typing_extensions import Self
 
 from benchmarks.ground import Ground, RoundFailed, last_line
 from benchmarks.play import GO_KEY, QUEUE, READY_KEY, SYSTEMS
+from benchmarks.pythons import python_of
 from servers.processes import Command, start
 
 #: A worker that is not ready after so many s never will be.
@@ -82,7 +82,7 @@ class Workers(Running):
         self._client = ground.redis()
         self._client.delete(READY_KEY, GO_KEY)
         super().__init__(
-            [sys.executable, "-m", "dramatiq", f"benchmarks.play:{play}", *options],
+            [python_of(system, ground), "-m", "dramatiq", f"benchmarks.play:{play}", *options],
             environ=ground.environ(**SYSTEMS[system], **settings),
             log=ground.folder / f"{system}-{next(_numbers)}.log",
         )

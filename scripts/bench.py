@@ -94,6 +94,7 @@ def _throughput(ground: Ground, arguments: argparse.Namespace) -> Report:
 
     return throughput.measure(
         ground,
+        rooms=_rooms(),
         workloads=_WORKLOADS if "all" in arguments.workload else arguments.workload,
         processes=arguments.processes,
         rounds=arguments.rounds,
@@ -105,7 +106,7 @@ def _throughput(ground: Ground, arguments: argparse.Namespace) -> Report:
 def _dispatch(ground: Ground, arguments: argparse.Namespace) -> Report:
     from benchmarks import dispatch_rate
 
-    return dispatch_rate.measure(ground, rounds=arguments.rounds, count=arguments.count, say=_say)
+    return dispatch_rate.measure(ground, rooms=_rooms(), rounds=arguments.rounds, count=arguments.count, say=_say)
 
 
 def _latency(ground: Ground, arguments: argparse.Namespace) -> Report:
@@ -113,6 +114,7 @@ def _latency(ground: Ground, arguments: argparse.Namespace) -> Report:
 
     return latency.measure(
         ground,
+        rooms=_rooms(),
         rounds=arguments.rounds,
         count=arguments.count,
         gap_s=arguments.gap,
@@ -133,11 +135,16 @@ def _peers(ground: Ground, arguments: argparse.Namespace) -> Report:
     return peers.measure(
         ground,
         names=arguments.only,
-        rooms=_home() / "bench-peers",
+        rooms=_rooms(),
         rounds=arguments.rounds,
         count=arguments.count,
         say=_say,
     )
+
+
+def _rooms() -> Path:
+    """Where what a benchmark installs is kept: bare Dramatiq and the peers, each in an environment of its own."""
+    return _home() / "bench-peers"
 
 
 def _home() -> Path:
