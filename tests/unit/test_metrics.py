@@ -172,18 +172,6 @@ def labels_of(series: Series[metric_series.Counts], monkeypatch: pytest.MonkeyPa
     return asked
 
 
-def test_worker_shows_what_a_failure_ratio_divides_before_the_first_attempt(
-    broker: StubBroker, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(metrics, "_attempts", counter("attempts", "", "actor", "queue", "outcome"))
-    shown = labels_of(metrics._attempts, monkeypatch)
-    dramatiq.actor(lambda: None, actor_name="draft", queue_name="replies", broker=broker)
-
-    broker.emit_after("process_boot")
-
-    assert sorted(shown) == [("draft", "replies", outcome) for outcome in ("failed", "lost", "succeeded")]
-
-
 def test_label_values_are_lower_case_and_never_empty(monkeypatch: pytest.MonkeyPatch) -> None:
     series = counter("seen", "A test's.", "actor", "outcome")
     asked = labels_of(series, monkeypatch)

@@ -1,0 +1,23 @@
+"""What a worker shows before anything has happened: a rate sees no count that a series was born with."""
+
+from __future__ import annotations
+
+import dramatiq
+import pytest
+from dramatiq.brokers.stub import StubBroker
+
+from middleware import log_intercept, metrics, metrics_server
+from middleware.metric_series import counter
+
+
+def test_each_actor_has_what_a_failure_ratio_divides(monkeypatch: pytest.MonkeyPatch) -> None:
+    attempts = counter("attempts", "", "actor", "queue", "outcome")
+    monkeypatch.setattr(metrics, "_attempts", attempts)
+    broker = StubBroker(middleware=[metrics_server.Metrics()])
+    dramatiq.actor(actor_name="draft", queue_name="replies", broker=broker)(lambda: None)
+
+    broker.emit_after("process_boot")
+    broker.close()
+    log_intercept._listeners.remove(metrics.hook_failed)
+
+    assert sorted(attempts) == [("draft", "replies", outcome) for outcome in ("failed", "lost", "succeeded")]
