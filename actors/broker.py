@@ -8,7 +8,7 @@ import threading
 import dramatiq
 
 from actors import health
-from middleware import logs, stack, tracing
+from middleware import envelope_encoder, logs, stack, tracing
 from middleware.configuration import redis_url, settings_in_force
 from middleware.redis_broker import LedgerRedisBroker, redis_client
 
@@ -35,6 +35,7 @@ def setup() -> LedgerRedisBroker:
         if _broker is None:
             logs.configure_from_environment()  # first, so that warnings about settings are lines like all others
             tracing.install()
+            envelope_encoder.install()
             settings = settings_in_force()
             broker = LedgerRedisBroker(client=redis_client(redis_url(settings)), middleware=stack(health=health.serve))
             dramatiq.set_broker(broker)

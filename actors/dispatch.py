@@ -13,7 +13,7 @@ from uuid import UUID
 
 import psycopg2
 import redis
-from dramatiq import Actor, Broker
+from dramatiq import Actor, Broker, Message
 
 from middleware import metrics, tracing
 from middleware.configuration import connect_database, settings_in_force
@@ -164,21 +164,24 @@ def _room(chunk: Sequence[_Addressed]) -> int:
 def _wanted(job: Job) -> Wanted:
     if job.run_at is not None and job.run_at.utcoffset() is None:
         raise ValueError("run_at must be an aware datetime, such as datetime.now(timezone.utc)")
-    options = {
-        "dispatch_key": job.dispatch_key,
-        "client_id": job.client_id,
-        "correlation_id": job.correlation_id,
-        "source": job.source or _SOURCE,
-    }
     if job.dispatch_key == "":
         raise ValueError("a dispatch key must not be empty")
-    stated = {name: value for name, value in options.items() if value is not None}
-    message = job.actor.message_with_options(args=job.args, kwargs=job.kwargs, **stated)
-    message = message._replace(message_id=str(new_job_id(int(time.time() * 1000), os.urandom(JOB_ID_RANDOM_BYTES))))
-    broker = _broker_of(job)
+    options: dict[str, Any] = {"source": job.source or _SOURCE}
+    if job.dispatch_key is not None:
+        options["dispatch_key"] = job.dispatch_key
+    if job.client_id is not None:
+        options["client_id"] = job.client_id
+    if job.correlation_id is not None:
+        options["correlation_id"] = job.correlation_id
+    actor, broker = job.actor, _broker_of(job)
+    now_ms = int(time.time() * 1000)
+    job_id = new_job_id(now_ms, os.urandom(JOB_ID_RANDOM_BYTES))
+    message: Message[Any] = Message(
+        actor.queue_name, actor.actor_name, job.args, job.kwargs, options, str(job_id), now_ms
+    )
     # The hooks of producers run here, once: what they stamp belongs to the job, not to one of its copies.
     broker.emit_before("enqueue", message, None)
-    return wanted_job(broker, message, run_at=job.run_at, delay_ms=job.delay_ms)
+    return wanted_job(broker, message, job_id=job_id, run_at=job.run_at, delay_ms=job.delay_ms)
 
 
 def _broker_of(job: Job) -> Broker:

@@ -30,18 +30,22 @@ def wanted_job(
     broker: Broker,
     message: Message[Any],
     *,
+    job_id: UUID | None = None,
     default_key: str | None = None,
     run_at: datetime | None = None,
     delay_ms: int | None = None,
 ) -> Wanted:
     """The job row that `message` asks for; its own `dispatch_key` option wins over `default_key`.
 
-    Raises ValueError for a dispatch key that cannot be one, TypeError for arguments that cannot be encoded.
+    `job_id` is what its message id stands for, where the caller knows. Raises ValueError for a dispatch key that cannot
+    be one, TypeError for arguments that cannot be encoded.
     """
     options = message.options
-    job_id = job_id_of(message.message_id)
-    key = options.get("dispatch_key") or default_key or str(job_id)
-    check_dispatch_key(key)
+    job_id = job_id or job_id_of(message.message_id)
+    own_key = str(job_id)
+    key = options.get("dispatch_key") or default_key or own_key
+    if key is not own_key:
+        check_dispatch_key(key)
     envelope = message
     if not _COPY_OPTIONS.isdisjoint(options):
         envelope = message._replace(options={k: v for k, v in options.items() if k not in _COPY_OPTIONS})
@@ -51,7 +55,7 @@ def wanted_job(
         actor=message.actor_name,
         queue=message.queue_name,
         payload=encode(envelope),
-        correlation_id=text(options.get("correlation_id")) or str(job_id),
+        correlation_id=text(options.get("correlation_id")) or own_key,
         attempts_allowed=attempts_allowed(broker, message),
         client_id=text(options.get("client_id")),
         lead_id=text(message.kwargs.get("lead_id")),
@@ -103,8 +107,17 @@ def released_copy(released: Released) -> tuple[str, Message[Any]]:
     """The copy that stands for a released job in a broker: its redis id, and the envelope with job id and release."""
     name = redis_id(released.job_id, released.release)
     message = released.envelope if isinstance(released.envelope, Message) else Message.decode(released.payload)
-    options = {"job_id": str(released.job_id), "release": released.release, "redis_message_id": name}
-    return name, message.copy(queue_name=released.queue, options=options)
+    stated = {"job_id": str(released.job_id), "release": released.release, "redis_message_id": name}
+    # `message.copy` says the same at three times the price.
+    return name, Message(
+        released.queue,
+        message.actor_name,
+        message.args,
+        message.kwargs,
+        {**message.options, **stated},
+        message.message_id,
+        message.message_timestamp,
+    )
 
 
 def attempts_allowed(broker: Broker, message: Message[Any]) -> int | None:
@@ -149,6 +162,8 @@ def _repr(value: Any) -> str:
 
 def text(value: object) -> str | None:
     """An option as text, scrubbed for a row; None where it is not a non-empty string or id."""
+    if value is None:
+        return None
     if isinstance(value, (UUID, int)) and not isinstance(value, bool):
         value = str(value)
     if not isinstance(value, str) or not value:

@@ -144,9 +144,7 @@ def _execute(name: str, params: Sequence[object]) -> list[Row]:
             connection.prepared.add(name)
         marks = ", ".join(["%s"] * len(params))
         values = [_parameter(value) for value in params]
-        with _data_errors():
-            cursor.execute(f"EXECUTE {name} ({marks})" if params else f"EXECUTE {name}", values)
-        return cursor.fetchall() if cursor.description else []
+        return _rows(cursor, f"EXECUTE {name} ({marks})" if params else f"EXECUTE {name}", values)
 
 
 def _parameter(value: object) -> object:
@@ -159,9 +157,15 @@ def _parameter(value: object) -> object:
 def query(sql: str, params: Sequence[object] = ()) -> list[Row]:
     """Execute `sql` (marks `%s`) on this thread's connection, unprepared, and give all its rows."""
     with _connection().cursor() as cursor:
-        with _data_errors():
-            cursor.execute(sql, params or None)
-        return cursor.fetchall() if cursor.description else []
+        return _rows(cursor, sql, params or None)
+
+
+def _rows(cursor: psycopg2.extensions.cursor, sql: str, params: Sequence[object] | None) -> list[Row]:
+    try:
+        cursor.execute(sql, params)
+    except ValueError as error:  # psycopg2 itself refuses NUL and lone surrogates; said as PostgreSQL would
+        raise psycopg2.DataError(str(error)) from error
+    return cursor.fetchall() if cursor.description else []
 
 
 def in_transaction() -> bool:
@@ -250,15 +254,6 @@ def _driver_errors() -> Iterator[None]:
         raise
 
 
-@contextmanager
-def _data_errors() -> Iterator[None]:
-    """A text with NUL or a lone surrogate is refused by psycopg2 itself; say it as PostgreSQL would."""
-    try:
-        yield
-    except ValueError as error:
-        raise psycopg2.DataError(str(error)) from error
-
-
 def _abandon() -> None:
     """Close the driver's connection; the next statement outside this transaction opens a new one."""
     if not database.is_closed():
@@ -273,6 +268,9 @@ def _pending() -> list[list[Callable[[], None]]]:
 
 def _connection() -> PreparedConnection:
     """This thread's connection; one that is known to be broken is replaced, unless a transaction stands on it."""
+    kept = cast("PreparedConnection | None", database._state.conn)  # type: ignore[attr-defined]  # not in the stubs
+    if kept is not None and not kept.closed:
+        return kept
     with _driver_errors():
         connection = cast(PreparedConnection, database.connection())  # type: ignore[no-untyped-call]
         if connection.closed and database.transaction_depth() == 0:

@@ -63,7 +63,10 @@ def run_key(function: str, job_id: UUID | str, attempt: int) -> str:
 def redis_id(job_id: UUID | str, release: int) -> str:
     """The Redis id of a job's copy under one release: an enqueue that is repeated meets its own id."""
     job = job_id if isinstance(job_id, UUID) else UUID(job_id)
-    return str(uuid5(job, f"release:{release}"))
+    # uuid5 without its detour over a UUID's integer: half of what a copy cost.
+    digest = hashlib.sha1(job.bytes + b"release:%d" % release, usedforsecurity=False).hexdigest()
+    variant = "89ab"[int(digest[16], 16) & 3]
+    return f"{digest[:8]}-{digest[8:12]}-5{digest[13:16]}-{variant}{digest[17:20]}-{digest[20:32]}"
 
 
 def follow_up_key(parent_id: UUID | str, attempt: int, kind: str) -> str:

@@ -10,6 +10,7 @@ from uuid import uuid4
 import pytest
 
 from models import database as db
+from models.arrays import array_literal
 from models.database import query, statement
 
 pytestmark = pytest.mark.usefixtures("ledger_database")
@@ -29,7 +30,9 @@ HOT: dict[str, tuple[Any, ...]] = {
         *(IDS, TEXTS, TEXTS, TEXTS, [b"x"] * len(IDS), TEXTS, TEXTS, TEXTS),
         *(TIMES, SPANS, NUMBERS, TEXTS, TEXTS, TEXTS, TEXTS, 60, False, 64),
     ),
-    "dispatch_job": (*(uuid4(), "x", "x", "x", b"x", "x", "x", "x", NOW, 1.0, 1, "x", "x", "x", "x", 60, False, 64),),
+    "dispatch_job": (
+        array_literal([uuid4(), "x", "x", "x", b"x", "x", "x", "x", NOW, 1.0, 1, "x", "x", "x", "x", 60, False, 64]),
+    ),
     "key_holders": (TEXTS, IDS),
     "let_go_keys": (TEXTS,),
     "count_duplicates": (IDS, NUMBERS),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from uuid import UUID
+from uuid import UUID, uuid5
 
 import pytest
 from hypothesis import given
@@ -85,6 +85,11 @@ def test_derived_keys_have_their_fixed_shapes() -> None:
 def test_a_redis_id_is_fixed_by_job_and_release() -> None:
     assert redis_id(JOB, 1) == redis_id(str(JOB), 1) == "46555daa-a0ce-5f9f-ab73-aa4e4f162462"
     assert redis_id(JOB, 2) != redis_id(JOB, 1)
+
+
+@given(st.uuids(), st.integers(0, 2**31))
+def test_a_redis_id_is_the_uuid5_of_job_and_release(job_id: UUID, release: int) -> None:
+    assert redis_id(job_id, release) == str(uuid5(job_id, f"release:{release}"))
 
 
 def test_a_message_id_header_is_fixed_by_the_effect_key() -> None:
