@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from dramatiq import Message, MessageProxy
 
 from middleware.in_hand import Held
 from models.ledger.claim import Claimed
+
+if TYPE_CHECKING:
+    from middleware.outcomes import Judgement
+    from middleware.tracing import Attempt
 
 
 class ClaimedMessage(MessageProxy):
@@ -15,6 +19,10 @@ class ClaimedMessage(MessageProxy):
 
     What hooks ask for is set on the proxy itself: its `__getattr__` took a twelfth of a no-op job.
     """
+
+    #: What was decided on a failure, and the span of the attempt: set by the hooks that know.
+    judgement: Judgement | None = None
+    attempt_span: Attempt | None = None
 
     def __init__(self, message: Message[Any], held: Held) -> None:
         super().__init__(message)

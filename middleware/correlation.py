@@ -94,17 +94,29 @@ def new_correlation_id() -> str:
 def scope_of(message: Message[Any] | MessageProxy) -> Scope:
     """The scope of a message: from its `claim` (attempt, client_id, dispatch_key, job_id) or options."""
     options = message.options
+    traceparent = trace_context.valid_parent(options["traceparent"]) if "traceparent" in options else None
+    tracestate = trace_context.valid_state(options["tracestate"]) if "tracestate" in options else None
     claim = getattr(message, "claim", None)
+    if claim is None:
+        return Scope(
+            correlation_id=_text(options.get("correlation_id")) or message.message_id,
+            job_id=message.message_id,
+            dispatch_key=_text(options.get("dispatch_key")),
+            actor=message.actor_name,
+            client_id=_text(options.get("client_id")),
+            traceparent=traceparent,
+            tracestate=tracestate,
+        )
+    # A row's texts are texts: only what came with somebody's message has to be looked at.
     return Scope(
-        correlation_id=_text(claim.correlation_id if claim is not None else options.get("correlation_id"))
-        or message.message_id,
-        job_id=str(claim.job_id) if claim is not None else message.message_id,
-        dispatch_key=_text(claim.dispatch_key if claim is not None else options.get("dispatch_key")),
-        actor=message.actor_name,
-        attempt=claim.attempt if claim is not None else None,
-        client_id=_text(claim.client_id if claim is not None else options.get("client_id")),
-        traceparent=trace_context.valid_parent(options["traceparent"]) if "traceparent" in options else None,
-        tracestate=trace_context.valid_state(options["tracestate"]) if "tracestate" in options else None,
+        claim.correlation_id[:LONGEST_ID] or message.message_id,
+        str(claim.job_id),
+        claim.dispatch_key[:LONGEST_ID],
+        message.actor_name,
+        claim.attempt,
+        claim.client_id and claim.client_id[:LONGEST_ID],
+        traceparent,
+        tracestate,
     )
 
 

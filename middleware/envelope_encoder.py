@@ -5,7 +5,6 @@ What Dramatiq's own encoder would write and read for everything else is its own 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import Any
 
 import dramatiq
@@ -15,8 +14,7 @@ from dramatiq import JSONEncoder
 #: Types of which orjson gives back what json would. It takes more (ids, dates, enumerations) that json refuses, it
 #: makes null of a float that is no number, and a float of an integer past 64 bits.
 _PLAIN = frozenset({str, int, bool, type(None)})
-#: The fields of an envelope that hold what users and middleware put into it.
-_OPEN_FIELDS = ("kwargs", "options")
+_SEQUENCES = (tuple, list)
 
 
 class QuickJSONEncoder(JSONEncoder):
@@ -47,16 +45,14 @@ def install() -> None:
         dramatiq.set_encoder(QuickJSONEncoder())
 
 
-def _is_plain(fields: object) -> bool:
-    if not isinstance(fields, dict):
+def _is_plain(fields: Any) -> bool:
+    try:
+        args, kwargs, options = fields["args"], fields["kwargs"], fields["options"]
+        return (
+            type(args) in _SEQUENCES
+            and _PLAIN.issuperset(map(type, args))
+            and _PLAIN.issuperset(map(type, kwargs.values()))
+            and _PLAIN.issuperset(map(type, options.values()))
+        )
+    except (TypeError, KeyError, AttributeError):  # no envelope
         return False
-    args = fields.get("args")
-    return (
-        isinstance(args, (list, tuple))
-        and _all_plain(args)
-        and all(isinstance(opened := fields.get(name), dict) and _all_plain(opened.values()) for name in _OPEN_FIELDS)
-    )
-
-
-def _all_plain(values: Iterable[object]) -> bool:
-    return _PLAIN.issuperset(map(type, values))

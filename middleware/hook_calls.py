@@ -20,7 +20,7 @@ class QuickHooks(Broker):
     """A broker's `emit_before` and `emit_after` with the same order, errors and log lines as Dramatiq's own."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
-        self._hooks: dict[str, list[tuple[Middleware, Hook]]] = {}
+        self._forget_hooks()
         super().__init__(*args, **kwargs)
 
     def add_middleware(
@@ -31,33 +31,42 @@ class QuickHooks(Broker):
         after: type[Middleware] | None = None,
     ) -> None:
         # Dramatiq emits to what is there while it adds: the list is asked anew before and after.
-        self._hooks = {}
+        self._forget_hooks()
         super().add_middleware(middleware, before=before, after=after)
-        self._hooks = {}
+        self._forget_hooks()
 
     def emit_before(self, signal: str, *args: Any, **kwargs: Any) -> None:
-        for middleware, hook in self._having(f"before_{signal}"):
+        hooks = self._before.get(signal)
+        if hooks is None:
+            hooks = self._before[signal] = self._having(f"before_{signal}")
+        for hook in hooks:
             try:
                 hook(self, *args, **kwargs)
             except MiddlewareError:
                 raise
             except Exception:
-                self.logger.critical("Unexpected failure in %s of %r.", f"before_{signal}", middleware, exc_info=True)
+                self._say_failed(f"before_{signal}", hook)
 
     def emit_after(self, signal: str, *args: Any, **kwargs: Any) -> None:
-        for middleware, hook in reversed(self._having(f"after_{signal}")):
+        hooks = self._after.get(signal)
+        if hooks is None:
+            hooks = self._after[signal] = self._having(f"after_{signal}")[::-1]
+        for hook in hooks:
             try:
                 hook(self, *args, **kwargs)
             except Exception:
-                self.logger.critical("Unexpected failure in %s of %r.", f"after_{signal}", middleware, exc_info=True)
+                self._say_failed(f"after_{signal}", hook)
 
-    def _having(self, name: str) -> list[tuple[Middleware, Hook]]:
-        hooks = self._hooks.get(name)
-        if hooks is None:
-            hooks = self._hooks[name] = [
-                (one, getattr(one, name)) for one in self.middleware if not _is_default(one, name)
-            ]
-        return hooks
+    def _forget_hooks(self) -> None:
+        self._before: dict[str, list[Hook]] = {}
+        self._after: dict[str, list[Hook]] = {}
+
+    def _having(self, name: str) -> list[Hook]:
+        return [getattr(one, name) for one in self.middleware if not _is_default(one, name)]
+
+    def _say_failed(self, name: str, hook: Hook) -> None:
+        middleware = getattr(hook, "__self__", hook)
+        self.logger.critical("Unexpected failure in %s of %r.", name, middleware, exc_info=True)
 
 
 def _is_default(middleware: Middleware, name: str) -> bool:

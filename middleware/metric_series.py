@@ -49,9 +49,7 @@ class Counts(Protocol):
 class Moves(Protocol):
     """What goes up and down."""
 
-    def inc(self, amount: float = 1) -> None: ...
-
-    def dec(self, amount: float = 1) -> None: ...
+    def set(self, value: float) -> None: ...
 
 
 class Observes(Protocol):

@@ -16,7 +16,6 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import dramatiq
-from dramatiq.common import q_name
 from prometheus_client import CollectorRegistry
 from prometheus_client.exposition import choose_encoder
 
@@ -223,7 +222,6 @@ class Metrics(dramatiq.Middleware):
 
     def __init__(self, serve: Callable[[], int] = serve_metrics) -> None:
         self._serve = serve
-        self._thread = threading.local()
         log_intercept.when_hook_fails(metrics.hook_failed)
 
     @property
@@ -234,10 +232,7 @@ class Metrics(dramatiq.Middleware):
         metrics.show_attempts((actor.actor_name, actor.queue_name) for actor in broker.actors.values())
 
     def before_process_message(self, broker: Broker, message: MessageProxy) -> None:
-        self._end()  # an after-hook that an interrupt kept from running
-        running = (message.actor_name, q_name(message.queue_name))
-        metrics.progress_started(*running)
-        self._thread.running = running
+        metrics.progress_started(message.actor_name, message.queue_name)
 
     def after_process_message(
         self,
@@ -247,14 +242,7 @@ class Metrics(dramatiq.Middleware):
         result: Any = None,
         exception: BaseException | None = None,
     ) -> None:
-        self._end()
+        metrics.progress_ended()
 
     def after_skip_message(self, broker: Broker, message: MessageProxy) -> None:
-        self._end()
-
-    def _end(self) -> None:
-        # Also called where the before-hook did not run, because an earlier middleware skipped the message.
-        running: tuple[str, str] | None = getattr(self._thread, "running", None)
-        if running is not None:
-            self._thread.running = None
-            metrics.progress_ended(*running)
+        metrics.progress_ended()

@@ -151,8 +151,7 @@ class Tracing(Middleware):
     """One root span an attempt. Stands below the claim: what was not claimed is no attempt."""
 
     def before_process_message(self, broker: Broker, message: MessageProxy) -> None:
-        held = held_of(message)
-        if held is None or _spans is None or not _spans.active():
+        if _spans is None or not _spans.active() or (held := held_of(message)) is None:
             return
         attempt = _spans.attempt(held, message.options)
         message.attempt_span = attempt  # type: ignore[attr-defined]

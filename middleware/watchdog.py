@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from dramatiq import Worker
 
+from middleware import metrics
 from middleware.logs import event, flush
 from middleware.pulse import PulseFile
 from policy.health import Pulse
@@ -54,11 +55,13 @@ class Watchdog(threading.Thread):
         """The worker has stopped: threads may end."""
         self._ending.set()
         self._file.forget()
+        metrics.show_progress()
 
     def run(self) -> None:
         """Look until something is missing; then ask for a graceful stop, and do without one at the deadline."""
         while not self._ending.wait(self._look_s):
             dead = self.dead() + self.shut()
+            metrics.show_progress()
             if not self._shut:
                 self._write_pulse(dead)
             if dead and not self._process.stopping.is_set():

@@ -19,7 +19,7 @@ COUNTS = """
 for number in range(200): metrics.job_dispatched("act", f"s{number}"); metrics.job_finished("act", "dead", f"c{number}")
 metrics.job_dispatched('a"b\\\\c', "x\\ny\\r\\u2028z\\u202e")
 metrics.attempts_took("act", "mail", [0.2], "act:1:1"); metrics.ledger_timed("claim", 0.01, 3); metrics.recovered(3)
-metrics.progress_started("act", "mail"); metrics.reply_sent(3); metrics.worker_lost()
+metrics.progress_started("act", "mail"); metrics.show_progress(); metrics.reply_sent(3); metrics.worker_lost()
 """
 
 

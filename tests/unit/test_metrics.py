@@ -75,15 +75,6 @@ class Tally:
 
 
 @pytest.fixture
-def progress(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, str, str]]:
-    """What was started and ended, instead of a gauge."""
-    seen: list[tuple[str, str, str]] = []
-    monkeypatch.setattr(metrics, "progress_started", lambda actor, queue: seen.append(("+", actor, queue)))
-    monkeypatch.setattr(metrics, "progress_ended", lambda actor, queue: seen.append(("-", actor, queue)))
-    return seen
-
-
-@pytest.fixture
 def broker() -> Iterator[StubBroker]:
     broker = StubBroker(middleware=[Metrics()])
     yield broker
@@ -124,33 +115,6 @@ def test_every_gauge_read_at_the_scrape_has_its_reading() -> None:
     missing = [name for name, _, _ in GAUGES if not hasattr(readings, name)]
 
     assert missing == []
-
-
-@pytest.mark.parametrize("signal", ["process_message", "skip_message"])
-def test_progress_ends_as_it_began(broker: StubBroker, progress: list[tuple[str, str, str]], signal: str) -> None:
-    taken = message("mail.DQ")
-
-    broker.emit_before("process_message", taken)
-    broker.emit_after(signal, taken)
-
-    assert progress == [("+", "act", "mail"), ("-", "act", "mail")]
-
-
-def test_message_skipped_before_it_was_counted_is_not_ended(
-    broker: StubBroker, progress: list[tuple[str, str, str]]
-) -> None:
-    broker.emit_after("skip_message", message())
-
-    assert progress == []
-
-
-def test_progress_whose_after_hook_never_ran_ends_with_the_next_message(
-    broker: StubBroker, progress: list[tuple[str, str, str]]
-) -> None:
-    broker.emit_before("process_message", message("first"))
-    broker.emit_before("process_message", message("second"))
-
-    assert progress == [("+", "act", "first"), ("-", "act", "first"), ("+", "act", "second")]
 
 
 def test_endpoint_comes_along_as_a_fork_that_can_be_imported() -> None:
