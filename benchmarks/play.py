@@ -32,7 +32,7 @@ STARTS_KEY = "bench:starts"
 SYSTEMS: dict[str, dict[str, str]] = {
     "bare": {},
     "bare-hiredis": {},
-    "bare-prefetch": {"dramatiq_queue_prefetch": "512"},
+    "bare-prefetch": {"dramatiq_queue_prefetch": "1024"},
     "callboard": {},
 }
 

@@ -16,7 +16,7 @@ from dramatiq import Broker, Message
 from models.ledger.claim import Copy
 from models.ledger.dispatch import Wanted
 from models.ledger.release import Released
-from policy.keys import check_dispatch_key, default_key, job_id_of, redis_id
+from policy.keys import check_dispatch_key, job_id_of, redis_id
 from policy.trace_context import valid_parent
 
 #: Attempts a job may spend when neither its message nor its actor says: `max_retries` 4.
@@ -80,8 +80,8 @@ def encode(message: Message[Any]) -> bytes:
 def copy_of(broker: Broker, message: Message[Any], data: bytes) -> Copy:
     """A fetched message as the claim wants it; `data` is what was fetched."""
     options = message.options
-    job_id = job_id_of(str(options["job_id"])) if "job_id" in options else job_id_of(message.message_id)
-    key = default_key(job_id)
+    job_id = job_id_of(str(options["job_id"]) if "job_id" in options else message.message_id)
+    own_key = key = str(job_id)
     if isinstance(stated := options.get("dispatch_key"), str):
         # A plain send is past its sender: a key that cannot be one falls back to the job's own.
         with contextlib.suppress(ValueError):
@@ -94,7 +94,7 @@ def copy_of(broker: Broker, message: Message[Any], data: bytes) -> Copy:
         queue=message.queue_name,
         payload=data,
         attempts_allowed=attempts_allowed(broker, message),
-        correlation_id=text(options.get("correlation_id")) or str(job_id),
+        correlation_id=text(options.get("correlation_id")) or own_key,
         requested_at=_instant(message.message_timestamp),
         client_id=text(options.get("client_id")),
         causation_id=text(options.get("causation_id")),

@@ -40,6 +40,8 @@ ENDPOINTS = ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT"
 MOST_LINKS = 32
 #: Milliseconds that a process waits, when it ends, for its last spans to go out.
 FLUSH_MS = 3_000
+#: Seconds for which an answer holds to the question whether a provider is set.
+_ASK_AGAIN_S = 1.0
 
 _KINDS = {"internal": SpanKind.INTERNAL, "producer": SpanKind.PRODUCER, "client": SpanKind.CLIENT}
 
@@ -50,6 +52,7 @@ class OtelSpans:
     def __init__(self, tracer: trace.Tracer | None = None) -> None:
         self._tracer = tracer or trace.get_tracer("callboard", code_version())
         self._given = tracer is not None
+        self._set, self._asked_s = False, -_ASK_AGAIN_S
 
     @classmethod
     def from_environment(cls, environ: Mapping[str, str]) -> OtelSpans:
@@ -63,7 +66,13 @@ class OtelSpans:
         return cls()
 
     def active(self) -> bool:
-        return self._given or _provider_is_set()
+        if self._given:
+            return True
+        # The application may set one at any time, and asking OpenTelemetry costs more than a hook: once a second.
+        now_s = time.monotonic()
+        if now_s >= self._asked_s + _ASK_AGAIN_S:
+            self._asked_s, self._set = now_s, _provider_is_set()
+        return self._set
 
     def place(self) -> correlation.Place:
         context = trace.get_current_span().get_span_context()

@@ -48,7 +48,7 @@ _SMOOTHING = 0.05
 #: A process holds at most about so many seconds of work in hand.
 _WORK_IN_HAND_S = 1.0
 #: However short the jobs, no more than this many claims of a queue at once.
-LARGEST_PREFETCH = 512
+LARGEST_PREFETCH = 1024
 
 
 class WorkerProcess:

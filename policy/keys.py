@@ -50,11 +50,6 @@ def new_job_id(now_ms: int, rand: bytes) -> UUID:
     return UUID(int=now_ms << 80 | 0x7 << 76 | rand_a << 64 | 0b10 << 62 | rand_b)
 
 
-def default_key(job_id: UUID | str) -> str:
-    """The dispatch key of a job whose caller gave none."""
-    return str(job_id)
-
-
 def run_key(function: str, job_id: UUID | str, attempt: int) -> str:
     """The name of one attempt."""
     return f"{function}:{job_id}:{attempt}"

@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 from policy.keys import (
     background_ids,
     check_dispatch_key,
-    default_key,
     follow_up_key,
     internet_message_id,
     job_id_of,
@@ -76,7 +75,6 @@ def test_a_job_id_refuses_too_little_randomness_and_impossible_times() -> None:
 
 
 def test_derived_keys_have_their_fixed_shapes() -> None:
-    assert default_key(JOB) == str(JOB)
     assert run_key("send_reply", JOB, 3) == f"send_reply:{JOB}:3"
     assert follow_up_key(JOB, 2, "pipe") == f"follow-up:{JOB}:2:pipe"
     assert reply_effect_key("m1", 0) == "reply:m1:0"
