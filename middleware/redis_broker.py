@@ -19,6 +19,7 @@ from redis.retry import Retry
 
 from middleware import follow_ups
 from middleware.hook_calls import QuickHooks
+from middleware.kept_line import KeptLine
 
 #: Seconds that a Redis command may take. Longer than the longest blocking wait (1 s), shorter than anyone's patience.
 SOCKET_TIMEOUT_S = 5.0
@@ -82,6 +83,7 @@ class LedgerRedisBroker(QuickHooks, RedisBroker):
         for name in ("push", "fetch", "settle"):
             text = (files("middleware") / "lua" / f"{name}.lua").read_text(encoding="utf-8")
             self.scripts[f"callboard_{name}"] = client.register_script(text)
+        self._push = KeptLine(client, self.scripts["callboard_push"])
 
     @property
     def consumer_class(self) -> type[Any]:
@@ -107,7 +109,7 @@ class LedgerRedisBroker(QuickHooks, RedisBroker):
         args: list[str | bytes | int] = [current_millis(), self.broker_id, READY_BOUND if bounded else 0]
         for one in pushes:
             args += [one.queue, one.redis_id, one.data]
-        return [bool(taken) for taken in self.scripts["callboard_push"](keys=[self.namespace], args=args)]
+        return [bool(taken) for taken in self._push(self.namespace, args)]
 
     def fetch(self, queue: str, count: int) -> list[tuple[str, bytes | None]]:
         """Take up to `count` ready copies into this broker's acks: redis id and bytes (None: its body is missing)."""

@@ -1,0 +1,107 @@
+"""A kept connection gives each call its own answer, whatever happened to the call before."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+
+import pytest
+import redis
+
+from middleware.kept_line import KeptLine
+from middleware.redis_broker import redis_client
+
+ECHO = "return ARGV[1]"
+
+
+@pytest.fixture
+def client(redis_url: str) -> Iterator[redis.Redis]:
+    client = redis_client(redis_url)
+    yield client
+    client.close()
+
+
+@pytest.fixture
+def line(client: redis.Redis) -> KeptLine:
+    return KeptLine(client, client.register_script(ECHO))
+
+
+def connections(client: redis.Redis) -> set[str]:
+    return {str(one["id"]) for one in client.client_list()}
+
+
+def test_thread_keeps_one_connection(line: KeptLine, client: redis.Redis) -> None:
+    assert line("k", ["one"]) == b"one"
+    before = connections(client)
+
+    assert [line("k", [str(number)]) for number in range(3)] == [b"0", b"1", b"2"]
+
+    assert connections(client) == before
+
+
+def test_connection_that_the_server_closed_is_replaced(line: KeptLine, client: redis.Redis) -> None:
+    line("k", ["before"])
+    client.client_kill_filter(skipme=True, _type="normal")
+
+    assert line("k", ["after"]) == b"after"
+
+
+def test_script_that_was_forgotten_is_sent_whole(line: KeptLine, client: redis.Redis) -> None:
+    line("k", ["before"])
+    client.script_flush()
+
+    assert line("k", ["after"]) == b"after"
+
+
+@pytest.mark.parametrize("interrupt", [KeyboardInterrupt, SystemExit, TimeoutError])
+def test_answer_that_nobody_read_is_never_another_calls(
+    line: KeptLine, interrupt: type[BaseException], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    line("k", ["before"])
+    _, kept = line._kept.line
+
+    def interrupted() -> object:
+        monkeypatch.undo()
+        raise interrupt
+
+    monkeypatch.setattr(kept, "read_response", interrupted)
+    with pytest.raises(interrupt):
+        line("k", ["unread"])
+
+    assert line("k", ["after"]) == b"after"
+
+
+def test_refusal_is_raised_and_leaves_the_connection_whole(client: redis.Redis) -> None:
+    line = KeptLine(
+        client, client.register_script("if ARGV[1] == 'no' then return {err = 'OOM refused'} end return ARGV[1]")
+    )
+    line("k", ["before"])
+    before = connections(client)
+
+    with pytest.raises(redis.ResponseError, match="refused"):
+        line("k", ["no"])
+
+    assert line("k", ["after"]) == b"after"
+    assert connections(client) == before
+
+
+def test_forked_child_takes_a_connection_of_its_own(line: KeptLine, client: redis.Redis) -> None:
+    line("k", ["before"])
+    reading, writing = os.pipe()
+    child = os.fork()
+    if child == 0:
+        os.write(writing, line("k", ["child"]))
+        os._exit(0)
+    os.waitpid(child, 0)
+
+    assert os.read(reading, 100) == b"child"
+    assert line("k", ["parent"]) == b"parent"
+    os.close(reading)
+    os.close(writing)
+
+
+def test_redis_that_is_away_is_said(line: KeptLine) -> None:
+    away = redis_client("redis://127.0.0.1:1")
+
+    with pytest.raises(redis.ConnectionError):
+        KeptLine(away, away.register_script(ECHO))("k", ["one"])
