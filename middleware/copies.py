@@ -13,7 +13,7 @@ from dramatiq import Broker, Message
 from dramatiq.errors import BrokerError, DecodeError
 
 from middleware import tracing
-from middleware.envelopes import released_copy
+from middleware.envelopes import encode, released_copy
 from middleware.logs import event
 from middleware.redis_broker import LedgerRedisBroker, Push
 from models.crash_points import crash_point
@@ -65,7 +65,7 @@ def _copies(released: Sequence[Released]) -> tuple[list[Released], list[tuple[st
 
 def _push(broker: Broker, copies: Sequence[tuple[str, Message[Any]]], bounded: bool) -> list[bool]:
     if isinstance(broker, LedgerRedisBroker):
-        pushes = [Push(message.queue_name, name, message.encode()) for name, message in copies]
+        pushes = [Push(message.queue_name, name, encode(message)) for name, message in copies]
         return broker.push(pushes, bounded=bounded)
     return [_enqueued(broker, message) for _, message in copies]
 
