@@ -33,7 +33,6 @@ def start(broker: Broker, worker: Worker, settings: Settings) -> WorkerProcess:
     )
     if isinstance(broker, LedgerRedisBroker):
         process.writer = FinishWriter(process)
-        process.settling = process.writer.settling
         process.writer.start()
     process.heartbeat = Heartbeat(process)
     process.relay = Relay(process)

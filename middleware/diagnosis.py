@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 
 import psycopg2
 import redis
@@ -32,7 +33,7 @@ _VERSION = re.compile(r"([0-9]+)\.([0-9]+)")
 
 def diagnose(settings: Settings, clamped: Sequence[str]) -> list[Problem]:
     """All that is wrong, the settings first. Raises nothing that a server's absence explains."""
-    problems = list(setting_problems(settings, clamped))
+    problems = [*setting_problems(settings, clamped), *_lines_left(Path(settings.home))]
     try:
         connect_database(settings)
         address = redis_url(settings)
@@ -43,6 +44,13 @@ def diagnose(settings: Settings, clamped: Sequence[str]) -> list[Problem]:
     blind = any(one.name in ("postgres_away", "schema_behind") for one in found)
     problems += _redis(address, ledger_answers=not blind)
     return problems
+
+
+def _lines_left(home: Path) -> Iterator[Problem]:
+    left = sorted((home / "run").glob("unwritten-*.log"))
+    if left:
+        text = f"{len(left)} process(es) ended with log lines that nobody took"
+        yield Problem("log_lines_left", text, f"Read {left[0].parent}/unwritten-*.log, then delete them.")
 
 
 def _ledger(settings: Settings) -> Iterator[Problem]:

@@ -43,7 +43,7 @@ class Sink:
         self.levels = levels
         self.output = LineOutput(stream, self._dropped)
         self._addresses = addresses
-        #: Lines lost since the start: the reader is gone, the disk full, or they came from within a line.
+        #: Lines lost since the start because the disk was full, or because they came from within a line.
         self.lost = 0
         #: Identity of the thread that is writing, 0 when none is.
         self.writer = 0
@@ -53,10 +53,12 @@ class Sink:
     def __call__(self, message: Message) -> None:
         # A worker must not fail for want of a log: a closed pipe or a full disk loses the line.
         self.writer = threading.get_ident()
+        lines: list[str] = []
         try:
-            self.output.write_all(self._lines(message.record))
+            lines = self._lines(message.record)
+            self.output.write_all(lines)
         except Exception:
-            self.lost += 1
+            self.lost += max(1, len(lines))
         finally:
             self.writer = 0
 

@@ -71,6 +71,11 @@ def flush(within_s: float = LAST_LINES_S) -> None:
                 file.write(left)
 
 
+def lost_lines() -> int:
+    """Lines of this process that nobody will read: their reader stalled too long, or has gone, or the disk is full."""
+    return _sink.lost + _sink.output.dropped if _sink is not None else 0
+
+
 def configure(
     *, level: str, format: str, stream: TextIO | None = None, actor_levels: str | None = None, addresses: bool = False
 ) -> None:

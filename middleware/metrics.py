@@ -49,6 +49,7 @@ _verdicts = counter("verdicts", "Failures judged, by verdict and rule.", "actor"
 _durations = histogram("attempt_duration_seconds", "Start to end of an attempt.", DURATIONS, "actor", "queue")
 _waits = histogram("queue_wait_seconds", "Due to claimed.", DURATIONS, "actor", "queue")
 _in_progress = gauge("jobs_in_progress", "Messages in actors now.", "actor", "queue")
+_lines_counted = 0
 #: What each thread works on, by its identity.
 _working: dict[int, tuple[str, str]] = {}
 _dead_letters = counter("dead_letters", "Jobs that died.", "actor", "reason")
@@ -63,6 +64,7 @@ _batches = histogram("ledger_batch_size", "Rows in one ledger statement.", BATCH
 _lost_workers = counter("workers_lost", "Workers declared lost.")
 _relay_failures = counter("relay_failures", "Passes of the relay's steps that failed.", "step")
 _lateness = histogram("reply_lateness_seconds", "Due to sent, of replies that were sent.", LATENESSES)
+_lost_lines = counter("log_lines_lost", "Log lines given up because nobody took them.")
 _hook_failures = counter("hook_failures", "Exceptions of hooks that Dramatiq swallowed.", "hook")
 
 __all__ = ["COUNTED", "GAUGES", "READING_SECONDS", "GaugeReadings", "LedgerCollector"]
@@ -91,6 +93,7 @@ COUNTED: tuple[Series[Counts] | Series[Moves] | Series[Observes], ...] = (
     _lost_workers,
     _relay_failures,
     _lateness,
+    _lost_lines,
     _hook_failures,
 )
 
@@ -101,7 +104,7 @@ def show_zeros() -> None:
     Those of attempts come with each worker process (`show_attempts`); others by actor, client and queue come with
     their first count; their alerts look at gauges.
     """
-    for unlabelled in (_lost_workers, _recoveries, _lateness):
+    for unlabelled in (_lost_workers, _recoveries, _lateness, _lost_lines):
         unlabelled[()]
     for status in ("enqueued", "enqueue_failed", "inline_emergency"):
         _windows[(status,)]
@@ -240,6 +243,14 @@ def ledger_timed(operation: str, seconds: float, batch_size: int) -> None:
     """A ledger statement over `batch_size` rows committed."""
     _ledger[(operation,)].observe_many([seconds])
     _batches[(operation,)].observe_many([batch_size])
+
+
+def log_lines_lost(so_far: int) -> None:
+    """So many lines of this process have been lost since its start."""
+    global _lines_counted  # noqa: PLW0603  # what was counted of the one log of this process
+    if so_far > _lines_counted:
+        _lost_lines[()].inc(so_far - _lines_counted)
+        _lines_counted = so_far
 
 
 def hook_failed(hook: str) -> None:

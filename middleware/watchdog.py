@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from dramatiq import Worker
 
 from middleware import metrics
-from middleware.logs import event, flush
+from middleware.logs import event, flush, lost_lines
 from middleware.pulse import PulseFile
 from policy.health import Pulse
 
@@ -62,6 +62,7 @@ class Watchdog(threading.Thread):
         while not self._ending.wait(self._look_s):
             dead = self.dead() + self.shut()
             metrics.show_progress()
+            metrics.log_lines_lost(lost_lines())
             if not self._shut:
                 self._write_pulse(dead)
             if dead and not self._process.stopping.is_set():
@@ -71,7 +72,8 @@ class Watchdog(threading.Thread):
     def dead(self) -> list[str]:
         """Names of threads that were started and live no more."""
         process = self._process
-        ours = [process.writer, process.settling, process.heartbeat, process.relay]
+        settling = process.writer.settling if process.writer is not None else None
+        ours = [process.writer, settling, process.heartbeat, process.relay]
         threads = [*self._worker.workers, *self._worker.consumers.values(), *(one for one in ours if one is not None)]
         return [_name(thread) for thread in threads if thread.ident is not None and not thread.is_alive()]
 

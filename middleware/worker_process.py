@@ -37,7 +37,6 @@ if TYPE_CHECKING:
     from middleware.finish_writer import FinishWriter
     from middleware.heartbeat import Heartbeat
     from middleware.relay import Relay
-    from middleware.settling import Settling
     from middleware.watchdog import Watchdog
 
 #: The worker process of the current actor; `once` asks it whether effects may be opened.
@@ -55,7 +54,6 @@ class WorkerProcess:
     """The state that the consumer, the hooks, the writer, the heartbeat and the relay of one process share."""
 
     writer: FinishWriter | None = None
-    settling: Settling | None = None
     heartbeat: Heartbeat | None = None
     relay: Relay | None = None
     watchdog: Watchdog | None = None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 import redis
@@ -70,6 +71,16 @@ def test_problem_is_a_line_with_its_remedy(callboard: Callboard) -> None:
     assert ended.out.count("\n") == 1
     assert ended.out.startswith("queue_unserved: jobs of queue default are due")
     assert "`callboard worker --queues default`" in ended.out
+
+
+def test_log_lines_that_nobody_took_are_told(
+    callboard: Callboard, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("CALLBOARD_HOME", str(tmp_path))
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "unwritten-7.log").write_text("{}\n", "utf-8")
+
+    assert "log_lines_left" in names(callboard)
 
 
 def test_worker_that_is_silent_or_old_is_named(callboard: Callboard) -> None:

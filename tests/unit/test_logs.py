@@ -152,10 +152,11 @@ def test_sink_that_cannot_write_raises_nothing_and_counts_the_line(capfd: pytest
     logs._replace_sink(sink, "INFO")
 
     logs.event("seen", value=SECRET)
+    logs.events("seen", [{"number": 1}, {"number": 2}])
 
     logs.log.remove(logs._sink_id)
     logs._sink_id = None
-    assert sink.lost == 1
+    assert (sink.lost, logs.lost_lines()) == (3, 3)
     assert capfd.readouterr().err == ""
 
 

@@ -54,6 +54,7 @@ ADDED: Final = {
     "workers_lost_total": (),
     "relay_failures_total": ("step",),
     "reply_lateness_seconds": (),
+    "log_lines_lost_total": (),
     "dispatch_windows_recent": ("status",),
     "dispatch_windows_without_outcome": (),
     "effects_unknown": (),

@@ -21,3 +21,23 @@ def test_each_actor_has_what_a_failure_ratio_divides(monkeypatch: pytest.MonkeyP
     log_intercept._listeners.remove(metrics.hook_failed)
 
     assert sorted(attempts) == [("draft", "replies", outcome) for outcome in ("failed", "lost", "succeeded")]
+
+
+def test_lost_log_lines_are_counted_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    lost = Tally()
+    monkeypatch.setattr(metrics, "_lost_lines", {(): lost})
+    monkeypatch.setattr(metrics, "_lines_counted", 0)
+
+    for so_far in (0, 3, 3, 5):
+        metrics.log_lines_lost(so_far)
+
+    assert lost.total == 5
+
+
+class Tally:
+    """Stands in for a prometheus child."""
+
+    total = 0.0
+
+    def inc(self, amount: float = 1) -> None:
+        self.total += amount
