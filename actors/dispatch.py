@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -166,6 +167,8 @@ def _wanted(job: Job) -> Wanted:
         raise ValueError("run_at must be an aware datetime, such as datetime.now(timezone.utc)")
     if job.dispatch_key == "":
         raise ValueError("a dispatch key must not be empty")
+    if job.delay_ms is not None and not math.isfinite(job.delay_ms):
+        raise ValueError(f"delay_ms must be a number of milliseconds, not {job.delay_ms}")
     options: dict[str, Any] = {"source": job.source or _SOURCE}
     if job.dispatch_key is not None:
         options["dispatch_key"] = job.dispatch_key
@@ -176,9 +179,13 @@ def _wanted(job: Job) -> Wanted:
     actor, broker = job.actor, _broker_of(job)
     now_ms = int(time.time() * 1000)
     job_id = new_job_id(now_ms, os.urandom(JOB_ID_RANDOM_BYTES))
-    message: Message[Any] = Message(
-        actor.queue_name, actor.actor_name, job.args, job.kwargs, options, str(job_id), now_ms
-    )
+    message: Message[Any]
+    if type(actor).message_with_options is Actor.message_with_options:
+        kwargs = job.kwargs or {}
+        message = Message(actor.queue_name, actor.actor_name, job.args, kwargs, options, str(job_id), now_ms)
+    else:  # an actor class of the application's, which may stamp what its actors are sent
+        message = actor.message_with_options(args=job.args, kwargs=job.kwargs, **options)
+        message = message._replace(message_id=str(job_id))
     # The hooks of producers run here, once: what they stamp belongs to the job, not to one of its copies.
     broker.emit_before("enqueue", message, None)
     return wanted_job(broker, message, job_id=job_id, run_at=job.run_at, delay_ms=job.delay_ms)

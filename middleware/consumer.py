@@ -103,10 +103,11 @@ class LedgerConsumer(Consumer):
         if room <= 0 or not self._is_worth_a_fetch(process, room):
             process.in_hand.wait_for_room(self.timeout_s)
             return False
-        fetched = self.broker.fetch(self.queue_name, min(room, _LARGEST_FETCH))
+        fetched = self.broker.fetch(self.queue_name, min(room, _LARGEST_FETCH, process.largest_claim()))
         if not fetched:
             self._idle()
             return False
+        process.fetched([len(data) if data else 0 for _, data in fetched])
         self._sort(fetched)
         return True
 
@@ -119,7 +120,7 @@ class LedgerConsumer(Consumer):
 
     def _is_worth_a_fetch(self, process: WorkerProcess, room: int) -> bool:
         """A handful costs the round trip, statement and commit of a hundred. While there is work, room may gather."""
-        if 2 * room >= min(process.prefetch(), _LARGEST_FETCH):
+        if 2 * room >= min(process.prefetch(), _LARGEST_FETCH, process.largest_claim()):
             return True
         return process.in_hand.waiting() < 2 * process.threads
 

@@ -49,7 +49,9 @@ def _is_plain(fields: Any) -> bool:
     try:
         args, kwargs, options = fields["args"], fields["kwargs"], fields["options"]
         return (
-            type(args) in _SEQUENCES
+            type(fields["message_timestamp"]) is int
+            and type(fields["message_id"]) is str
+            and type(args) in _SEQUENCES
             and _PLAIN.issuperset(map(type, args))
             and _PLAIN.issuperset(map(type, kwargs.values()))
             and _PLAIN.issuperset(map(type, options.values()))

@@ -73,8 +73,10 @@ def wanted_job(
 def encode(message: Message[Any]) -> bytes:
     """The envelope's bytes by Dramatiq's encoder. Raises TypeError for arguments that JSON cannot carry."""
     try:
-        # A message's own `asdict` gives the same mapping by a walk over its fields: as dear as the encoding.
-        return dramatiq.get_encoder().encode(vars(message))
+        if type(message) is not Message:
+            return message.encode()
+        # Its own `asdict` gives the same mapping by a walk over its fields: as dear as the encoding.
+        return dramatiq.get_encoder().encode(dict(vars(message)))
     except (TypeError, ValueError) as error:
         raise TypeError(f"the arguments of {message.actor_name} cannot be encoded: {error}") from error
 

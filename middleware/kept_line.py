@@ -13,19 +13,23 @@ from typing import Any
 
 import redis
 from redis.commands.core import Script
-from redis.exceptions import NoScriptError
+from redis.exceptions import NoScriptError, ReadOnlyError
 
 
 class KeptLine:
-    """One script's line to Redis, a connection a thread. Only for what is harmless when it is repeated."""
+    """One script's line to Redis, a connection a thread. Only for what is harmless when it is repeated.
+
+    The connections are none of the pool's, which counts what was not given back: one that is dropped (an interrupt, its
+    thread's end) closes itself.
+    """
 
     def __init__(self, client: redis.Redis, script: Script) -> None:
         self._pool = client.connection_pool
         self._script = script
         self._kept = threading.local()
 
-    def __call__(self, key: str, args: Sequence[str | bytes | int]) -> Any:
-        """The script's answer. Raises redis.RedisError; whether the script ran is unknown then."""
+    def __call__(self, key: str, args: Sequence[str | bytes | int]) -> list[Any]:
+        """The script's answer, a list. Raises redis.RedisError; whether the script ran is unknown then."""
         command = (1, key, *args)
         # It is out of sight while it is in use: an interrupt in between leaves no half-read answer to the next call.
         pid, line = self._kept.__dict__.pop("line", (0, None))
@@ -33,10 +37,10 @@ class KeptLine:
             try:
                 return self._asked(line, command)
             except redis.ConnectionError:
-                pass  # closed by the server since: the pool gives one that is whole
-        return self._asked(self._pool.get_connection(), command)
+                pass  # closed by the server since
+        return self._asked(self._pool.connection_class(**self._pool.connection_kwargs), command)
 
-    def _asked(self, line: Any, command: tuple[object, ...]) -> Any:
+    def _asked(self, line: Any, command: tuple[object, ...]) -> list[Any]:
         try:
             try:
                 line.send_command("EVALSHA", self._script.sha, *command)
@@ -44,15 +48,17 @@ class KeptLine:
             except NoScriptError:  # a Redis that was restarted, or has forgotten its scripts
                 line.send_command("EVAL", self._script.script, *command)
                 answer = line.read_response()
+        except ReadOnlyError:  # a replica by now: the next call asks anew who leads
+            line.disconnect()
+            raise
         except redis.ResponseError:
-            self._keep(line)  # refused in whole: nothing of the answer is left on the line
+            self._kept.line = (os.getpid(), line)  # refused in whole: nothing of the answer is left on the line
             raise
         except BaseException:
             line.disconnect()
-            self._pool.release(line)
             raise
-        self._keep(line)
-        return answer
-
-    def _keep(self, line: Any) -> None:
+        if not isinstance(answer, list):
+            line.disconnect()
+            raise redis.ConnectionError(f"a script answered with {type(answer).__name__}")
         self._kept.line = (os.getpid(), line)
+        return answer

@@ -34,8 +34,6 @@ class LineOutput:
     def __init__(self, stream: TextIO | None, told: Callable[[int], str], *, kept_bytes: int = KEPT_BYTES) -> None:
         self._stream, self._told, self._kept_bytes = stream, told, kept_bytes
         self._target: _Target | None = None
-        #: Lines given up so far because the reader stalled.
-        self.dropped = 0
         self.begin_anew()
 
     def begin_anew(self) -> None:
@@ -44,6 +42,8 @@ class LineOutput:
         self._lock = threading.RLock()
         self._waiting: deque[bytes] = deque()
         self._waiting_bytes = 0
+        #: Lines given up so far because the reader stalled.
+        self.dropped = 0
         self._untold = 0
         self._handing_over = False
         self._idle = threading.Event()

@@ -140,6 +140,7 @@ def _is_too_low(sink: Sink, level: str, fields: Mapping[str, object]) -> bool:
 
 def _begin_anew() -> None:
     if _sink is not None:
+        _sink.lost = 0
         _sink.output.begin_anew()
 
 

@@ -185,8 +185,13 @@ def progress_ended() -> None:
 def show_progress() -> None:
     """Write down what all threads work on now; called every second, because writing it twice a message is dear."""
     now: Counter[tuple[str | None, ...]] = Counter((actor, q_name(queue)) for actor, queue in list(_working.values()))
+    # Several may share one child: label values are bounded in length, case and number.
+    shown: dict[int, tuple[Moves, int]] = {}
     for running in {*_in_progress, *now}:
-        _in_progress[running].set(now[running])
+        child = _in_progress[running]
+        shown[id(child)] = (child, now[running] + shown.get(id(child), (child, 0))[1])
+    for child, count in shown.values():
+        child.set(count)
 
 
 def dead_letter(actor: str, reason: str) -> None:
@@ -247,10 +252,11 @@ def ledger_timed(operation: str, seconds: float, batch_size: int) -> None:
 
 def log_lines_lost(so_far: int) -> None:
     """So many lines of this process have been lost since its start."""
-    global _lines_counted  # noqa: PLW0603  # what was counted of the one log of this process
-    if so_far > _lines_counted:
-        _lost_lines[()].inc(so_far - _lines_counted)
-        _lines_counted = so_far
+    global _lines_counted  # of the one log of this process
+    before, _lines_counted = _lines_counted, so_far
+    newly = so_far - before if so_far >= before else so_far  # less: the log was configured anew, and counts from zero
+    if newly:
+        _lost_lines[()].inc(newly)
 
 
 def hook_failed(hook: str) -> None:

@@ -55,16 +55,15 @@ class Watchdog(threading.Thread):
         """The worker has stopped: threads may end."""
         self._ending.set()
         self._file.forget()
-        metrics.show_progress()
+        self._count()
 
     def run(self) -> None:
         """Look until something is missing; then ask for a graceful stop, and do without one at the deadline."""
         while not self._ending.wait(self._look_s):
             dead = self.dead() + self.shut()
-            metrics.show_progress()
-            metrics.log_lines_lost(lost_lines())
             if not self._shut:
                 self._write_pulse(dead)
+            self._count()
             if dead and not self._process.stopping.is_set():
                 self._end_process(dead)
                 return
@@ -82,6 +81,14 @@ class Watchdog(threading.Thread):
             self._file.write(self._pulse(dead).as_fields())
         except Exception as error:  # nobody may die of telling how well it is
             event("pulse_broke", "ERROR", error=error)
+
+    def _count(self) -> None:
+        """Write down what is counted by looking: what threads work on, and the log lines lost so far."""
+        try:
+            metrics.show_progress()
+            metrics.log_lines_lost(lost_lines())
+        except Exception as error:  # as above
+            event("counting_broke", "ERROR", error=error)
 
     def _pulse(self, dead: list[str]) -> Pulse:
         process, held = self._process, self._process.in_hand.all()

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
+from datetime import datetime
 from uuid import UUID
 
 import orjson
@@ -40,8 +41,10 @@ def uuid_array(ids: Iterable[UUID]) -> str:
 
 
 def _hex(value: object) -> str:
-    if isinstance(value, (bytes, memoryview)):
+    if isinstance(value, (bytes, bytearray, memoryview)):
         return f"\\x{value.hex()}"
+    if isinstance(value, datetime):  # a subclass of it
+        return value.isoformat()
     raise TypeError(f"{type(value).__name__} cannot stand in an array")
 
 

@@ -244,5 +244,6 @@ def test_copies_in_hand_bound_what_is_fetched(
     for _ in range(20):
         drained(consumer)
 
-    assert process.in_hand.outstanding("default") == process.prefetch()
-    assert redis_client.llen("dramatiq:default") == 100 - process.prefetch()
+    taken = process.in_hand.outstanding("default")
+    assert process.prefetch() / 2 < taken <= process.prefetch()
+    assert redis_client.llen("dramatiq:default") == 100 - taken

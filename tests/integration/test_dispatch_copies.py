@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import contextlib
-from datetime import datetime
-from typing import cast
+import math
+from datetime import datetime, timezone
+from typing import Any, cast
 from uuid import UUID
 
 import dramatiq
@@ -239,3 +240,38 @@ def test_correlation_id_that_no_row_takes_is_scrubbed(broker: LedgerRedisBroker,
     (stored,) = job_row(UUID(answer.job_id), "correlation_id")
     assert 0 < len(stored) <= 512
     assert answer.correlation_id == stored
+
+
+@pytest.mark.parametrize("delay_ms", [math.inf, -math.inf, math.nan])
+def test_delay_that_is_no_number_is_refused(broker: LedgerRedisBroker, delay_ms: Any) -> None:
+    with pytest.raises(ValueError, match="delay_ms must be a number of milliseconds"):
+        dispatch(actor_on(broker), delay_ms=delay_ms)
+
+
+class Pendulum(datetime):
+    """A library's own kind of time."""
+
+
+def test_time_of_a_librarys_own_kind_is_taken(broker: LedgerRedisBroker) -> None:
+    run_at = Pendulum(2030, 1, 1, 12, 0, 0, 5, tzinfo=timezone.utc)
+
+    job_id = dispatch(actor_on(broker), run_at=run_at).job_id
+
+    assert query("SELECT run_at FROM background_job WHERE id = %s", (job_id,)) == [(run_at,)]
+
+
+class Stamping(dramatiq.Actor[Any, Any]):
+    """An actor class of an application's, which stamps what its actors are sent."""
+
+    def message_with_options(self, **options: Any) -> dramatiq.Message[Any]:
+        return super().message_with_options(**options, tenant="t1")
+
+
+def test_actor_class_that_stamps_its_messages_is_asked(broker: LedgerRedisBroker) -> None:
+    actor: Any = dramatiq.actor(actor_name="stamped", broker=broker, actor_class=Stamping)(lambda: None)
+
+    job_id = dispatch(actor).job_id
+
+    ((payload,),) = query("SELECT payload FROM background_job WHERE id = %s", (job_id,))
+    envelope = dramatiq.Message.decode(bytes(payload))
+    assert (envelope.options["tenant"], envelope.message_id) == ("t1", job_id)

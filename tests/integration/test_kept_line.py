@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Iterator
 
 import pytest
@@ -10,8 +11,9 @@ import redis
 
 from middleware.kept_line import KeptLine
 from middleware.redis_broker import redis_client
+from tests.acceptance.waiting import until
 
-ECHO = "return ARGV[1]"
+ECHO = "return {ARGV[1]}"
 
 
 @pytest.fixture
@@ -31,10 +33,10 @@ def connections(client: redis.Redis) -> set[str]:
 
 
 def test_thread_keeps_one_connection(line: KeptLine, client: redis.Redis) -> None:
-    assert line("k", ["one"]) == b"one"
+    assert line("k", ["one"]) == [b"one"]
     before = connections(client)
 
-    assert [line("k", [str(number)]) for number in range(3)] == [b"0", b"1", b"2"]
+    assert [line("k", [str(number)]) for number in range(3)] == [[b"0"], [b"1"], [b"2"]]
 
     assert connections(client) == before
 
@@ -43,14 +45,14 @@ def test_connection_that_the_server_closed_is_replaced(line: KeptLine, client: r
     line("k", ["before"])
     client.client_kill_filter(skipme=True, _type="normal")
 
-    assert line("k", ["after"]) == b"after"
+    assert line("k", ["after"]) == [b"after"]
 
 
 def test_script_that_was_forgotten_is_sent_whole(line: KeptLine, client: redis.Redis) -> None:
     line("k", ["before"])
     client.script_flush()
 
-    assert line("k", ["after"]) == b"after"
+    assert line("k", ["after"]) == [b"after"]
 
 
 @pytest.mark.parametrize("interrupt", [KeyboardInterrupt, SystemExit, TimeoutError])
@@ -68,12 +70,12 @@ def test_answer_that_nobody_read_is_never_another_calls(
     with pytest.raises(interrupt):
         line("k", ["unread"])
 
-    assert line("k", ["after"]) == b"after"
+    assert line("k", ["after"]) == [b"after"]
 
 
 def test_refusal_is_raised_and_leaves_the_connection_whole(client: redis.Redis) -> None:
     line = KeptLine(
-        client, client.register_script("if ARGV[1] == 'no' then return {err = 'OOM refused'} end return ARGV[1]")
+        client, client.register_script("if ARGV[1] == 'no' then return {err = 'OOM refused'} end return {ARGV[1]}")
     )
     line("k", ["before"])
     before = connections(client)
@@ -81,7 +83,7 @@ def test_refusal_is_raised_and_leaves_the_connection_whole(client: redis.Redis) 
     with pytest.raises(redis.ResponseError, match="refused"):
         line("k", ["no"])
 
-    assert line("k", ["after"]) == b"after"
+    assert line("k", ["after"]) == [b"after"]
     assert connections(client) == before
 
 
@@ -90,14 +92,46 @@ def test_forked_child_takes_a_connection_of_its_own(line: KeptLine, client: redi
     reading, writing = os.pipe()
     child = os.fork()
     if child == 0:
-        os.write(writing, line("k", ["child"]))
+        os.write(writing, line("k", ["child"])[0])
         os._exit(0)
     os.waitpid(child, 0)
 
     assert os.read(reading, 100) == b"child"
-    assert line("k", ["parent"]) == b"parent"
+    assert line("k", ["parent"]) == [b"parent"]
     os.close(reading)
     os.close(writing)
+
+
+def test_connections_of_threads_that_have_ended_are_closed(line: KeptLine, client: redis.Redis) -> None:
+    before = len(connections(client))
+
+    for number in range(120):  # more than redis-py's pool has
+        thread = threading.Thread(target=line, args=("k", [str(number)]))
+        thread.start()
+        thread.join()
+
+    assert line("k", ["after"]) == [b"after"]
+    until(lambda: len(connections(client)) <= before + 1, "the end of the others' connections")
+
+
+def test_connection_that_is_dropped_in_the_midst_is_closed(
+    line: KeptLine, client: redis.Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = len(connections(client))
+    for _ in range(5):
+        line("k", ["before"])
+        monkeypatch.setattr(line._kept.line[1], "read_response", lambda: (_ for _ in ()).throw(KeyboardInterrupt))
+        with pytest.raises(KeyboardInterrupt):
+            line("k", ["unread"])
+
+    until(lambda: len(connections(client)) <= before, "the end of the dropped connections")
+
+
+def test_answer_of_another_kind_is_no_answer(client: redis.Redis) -> None:
+    line = KeptLine(client, client.register_script("return 1"))
+
+    with pytest.raises(redis.ConnectionError, match="answered with int"):
+        line("k", ["one"])
 
 
 def test_redis_that_is_away_is_said(line: KeptLine) -> None:

@@ -9,7 +9,7 @@ from dramatiq.brokers.stub import StubBroker
 
 from middleware import finish_report
 from middleware.consumer import LedgerConsumer
-from middleware.worker_process import WorkerProcess
+from middleware.worker_process import LARGEST_PREFETCH, WorkerProcess
 from models.ledger.finish import Finish
 from policy.settings import Settings
 from tests.unit.test_in_hand import held
@@ -42,6 +42,24 @@ def test_handful_is_fetched_only_when_work_runs_out(
 
     # The judgement asks nothing of the consumer itself, which could not be made without Redis.
     assert LedgerConsumer._is_worth_a_fetch(object.__new__(LedgerConsumer), process, room) is worth
+
+
+@pytest.mark.parametrize("size_bytes", [100_000, 3_000_000])
+def test_large_copies_are_held_and_claimed_in_small_numbers(process: WorkerProcess, size_bytes: int) -> None:
+    process.fetched([300] * 50)
+    process.fetched([size_bytes] * 4)
+
+    assert process.prefetch() == max(THREADS, 8 * 1024 * 1024 // size_bytes)
+    assert process.largest_claim() == max(1, 1024 * 1024 // size_bytes)
+
+
+def test_small_copies_are_soon_taken_by_hundreds_again(process: WorkerProcess) -> None:
+    process.fetched([100_000])
+    for _ in range(10):
+        process.fetched([300] * 10)
+
+    assert process.prefetch() == LARGEST_PREFETCH
+    assert process.largest_claim() >= 1000
 
 
 def test_queue_of_long_jobs_never_waits_for_room_to_gather(process: WorkerProcess) -> None:

@@ -78,6 +78,18 @@ def test_what_json_refuses_is_refused(argument: object) -> None:
         QUICK.encode(Message("q", "a", (), {"argument": argument}, {}).asdict())
 
 
+@pytest.mark.parametrize(("field", "value"), [("message_id", UUID(int=1)), ("message_timestamp", UUID(int=1))])
+def test_what_json_refuses_is_refused_at_the_top_too(field: str, value: object) -> None:
+    with pytest.raises(TypeError):
+        QUICK.encode({**Message("q", "a", (), {}, {}).asdict(), field: value})
+
+
+def test_long_timestamp_stays_a_whole_number() -> None:
+    data = OWN.encode({**Message("q", "a", (), {}, {}).asdict(), "message_timestamp": 2**64})
+
+    assert QUICK.decode(data)["message_timestamp"] == 2**64
+
+
 @pytest.mark.parametrize("data", [b"", b"\xff", b"{", b"nonsense"])
 def test_what_is_no_json_is_named(data: bytes) -> None:
     with pytest.raises(DecodeError):

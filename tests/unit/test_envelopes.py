@@ -8,11 +8,12 @@ from uuid import UUID, uuid4
 
 import dramatiq
 import pytest
+from dramatiq import MessageProxy
 from dramatiq.brokers.stub import StubBroker
 from hypothesis import given
 from hypothesis import strategies as st
 
-from middleware.envelopes import attempts_allowed, copy_of, json_text, released_copy, text, wanted_job
+from middleware.envelopes import attempts_allowed, copy_of, encode, json_text, released_copy, text, wanted_job
 from models.ledger.release import Released
 from policy.keys import job_id_of, redis_id
 
@@ -136,3 +137,27 @@ def test_text_scrubs_and_caps() -> None:
     assert text(7) == "7"
     assert text(True) is None
     assert text("") is None
+
+
+class Sealing(dramatiq.JSONEncoder):
+    """An application's encoder that changes the mapping which it is given."""
+
+    def encode(self, data: dict[str, Any]) -> bytes:
+        data["kwargs"] = {"sealed": True}
+        return super().encode(data)
+
+
+def test_encoder_that_changes_its_mapping_leaves_the_message_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("dramatiq.message.global_encoder", Sealing())
+    one = message()._replace(kwargs={"lead_id": "l1"})
+
+    job = wanted_job(BROKER, one)
+
+    assert b'"sealed"' in job.payload
+    assert (one.kwargs, job.lead_id) == ({"lead_id": "l1"}, "l1")
+
+
+def test_proxy_is_encoded_as_its_message() -> None:
+    one = message()
+
+    assert encode(MessageProxy(one)) == encode(one)  # type: ignore[arg-type]  # hooks hand proxies on

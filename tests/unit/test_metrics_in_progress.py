@@ -76,6 +76,13 @@ def test_progress_whose_after_hook_never_ran_ends_with_the_next_message(broker: 
     assert gauges.shown() == {("act", "second"): 1}
 
 
+def test_keys_of_one_series_are_added_up(gauges: Gauges, monkeypatch: pytest.MonkeyPatch) -> None:
+    gauges["Draft", "q"] = gauges["draft", "q"]  # label values are lower case
+    monkeypatch.setattr(metrics, "_working", {1: ("Draft", "q"), 2: ("Draft", "q"), 3: ("draft", "q")})
+
+    assert set(gauges.shown().values()) == {3}
+
+
 def test_threads_are_added_up(broker: StubBroker, gauges: Gauges) -> None:
     broker.emit_before("process_message", message("mail"))
     thread = threading.Thread(target=broker.emit_before, args=("process_message", message("mail")))
