@@ -15,6 +15,7 @@ from dramatiq import Message, Middleware
 from dramatiq.brokers.redis import RedisBroker
 from dramatiq.common import current_millis, q_name
 from redis.backoff import NoBackoff
+from redis.maint_notifications import MaintNotificationsConfig
 from redis.retry import Retry
 
 from middleware import follow_ups
@@ -58,6 +59,8 @@ def redis_client(url: str, *, timeout_s: float = SOCKET_TIMEOUT_S) -> redis.Redi
         socket_timeout=timeout_s,
         socket_connect_timeout=min(timeout_s, CONNECT_TIMEOUT_S),
         socket_keepalive=True,
+        # They tie each connection into a ring, and a pool that has them hands out connections with unread answers.
+        maint_notifications_config=MaintNotificationsConfig(enabled=False),
     )
 
 

@@ -180,6 +180,7 @@ LEDGER = (
             "recoveries": "sum(increase(callboard_recovery_seconds_count[$__rate_interval]))",
             "hook failures": "sum(increase(callboard_hook_failures_total[$__rate_interval]))",
             "relay {{step}}": "sum by (step) (increase(callboard_relay_failures_total[$__rate_interval]))",
+            "log lines": "sum(increase(callboard_log_lines_lost_total[$__rate_interval]))",
         },
         "What broke and was repaired.",
     ),

@@ -64,6 +64,7 @@ def test_dead_thread_ends_the_process_first_softly_then_hard(
         worker.consumers["default"] = dead_thread()
     else:
         process.writer = dead_thread()  # type: ignore[assignment]
+        process.writer.settling = threading.Thread()  # type: ignore[union-attr]  # one that has not begun
     watchdog = watched(process, worker)
 
     watchdog.start()
