@@ -17,6 +17,7 @@ from uuid import UUID
 
 from models.ledger.letter_moves import Moves, discard_letters, requeue_letters
 from models.ledger.letters import Operator
+from models.ledger.maintenance import count_letters_anew
 from models.readings.letter_plans import database_identity, died_again, done_under, moved_since
 from models.readings.paging import database_now
 from models.readings.wording import plural
@@ -37,6 +38,8 @@ from scripts.several import add_operator_options, login_name
 
 #: Seconds between two looks at whether failures come back.
 _LOOK_S = 1.0
+#: Letters from which on the planner is asked to look at the tables first.
+_MANY = 500
 #: Letters named when the world has moved.
 _NAMED = 5
 
@@ -89,6 +92,8 @@ def run_apply(args: argparse.Namespace) -> ExitCode:
     if args.dry_run:
         report.note = f"dry run: would move {len(left)}"
     elif left:
+        if len(left) >= _MANY:
+            count_letters_anew()
         with dead_queues(settings) as remove, _progress() as progress:
             _Run(plan, operator, settings.dedupe_s, remove, report, progress).carry_out(left, args)
     return _told(report, args)

@@ -27,6 +27,14 @@ def let_go_expired_keys(*, batches: int = 20) -> int:
     return count
 
 
+def count_letters_anew() -> None:
+    """Have PostgreSQL's planner look at dead letters and jobs again, unless it is doing so.
+
+    After a burst its plans are for the few letters of the day before: ten thousand were requeued in 50 s instead of 3.
+    """
+    query("ANALYZE (SKIP_LOCKED) dead_letter, background_job")
+
+
 def make_partitions_ahead() -> tuple[list[str], list[str]]:
     """Make the partitions of this month and the next ones; gives those made, and those that cannot be made any more.
 

@@ -105,9 +105,15 @@ def test_plan_applied_by_two_at_once_is_done_once_and_both_are_content(callboard
     assert query("SELECT DISTINCT requeues FROM background_job") == [(1,)]
 
 
+@pytest.mark.parametrize("known", [False, True], ids=["as it knows", "where PostgreSQL believes in none"])
 def test_ten_thousand_letters_are_requeued_with_their_audit_at_two_thousand_a_second(
-    callboard: Callboard, plan_file: Path
+    known: bool, callboard: Callboard, plan_file: Path
 ) -> None:
+    if known:
+        dead_letter()
+        query("ANALYZE dead_letter, background_job")
+        query("DELETE FROM dead_letter")
+        query("DELETE FROM background_job")
     query(
         "INSERT INTO background_job (id, dispatch_key, holds_key, key_expires_at, actor, queue, payload, state, run_at,"
         " correlation_id, requested_at, finished_at)"
