@@ -20,7 +20,7 @@ from redis.retry import Retry
 
 from middleware import follow_ups
 from middleware.hook_calls import QuickHooks
-from middleware.kept_line import KeptLine
+from middleware.kept_connection import KeptConnection
 
 #: Seconds that a Redis command may take. Longer than the longest blocking wait (1 s), shorter than anyone's patience.
 SOCKET_TIMEOUT_S = 5.0
@@ -86,7 +86,7 @@ class LedgerRedisBroker(QuickHooks, RedisBroker):
         for name in ("push", "fetch", "settle"):
             text = (files("middleware") / "lua" / f"{name}.lua").read_text(encoding="utf-8")
             self.scripts[f"callboard_{name}"] = client.register_script(text)
-        self._push = KeptLine(client, self.scripts["callboard_push"])
+        self._push = KeptConnection(client, self.scripts["callboard_push"])
 
     @property
     def consumer_class(self) -> type[Any]:

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 import pytest
 import redis
 
-from middleware.kept_line import KeptLine
+from middleware.kept_connection import KeptConnection
 from middleware.redis_broker import redis_client
 from tests.acceptance.waiting import until
 
@@ -25,95 +25,95 @@ def client(redis_url: str) -> Iterator[redis.Redis]:
 
 
 @pytest.fixture
-def line(client: redis.Redis) -> KeptLine:
-    return KeptLine(client, client.register_script(ECHO))
+def kept(client: redis.Redis) -> KeptConnection:
+    return KeptConnection(client, client.register_script(ECHO))
 
 
 def connections(client: redis.Redis) -> set[str]:
     return {str(one["id"]) for one in client.client_list()}
 
 
-def test_thread_keeps_one_connection(line: KeptLine, client: redis.Redis) -> None:
-    assert line("k", ["one"]) == [b"one"]
+def test_thread_keeps_one_connection(kept: KeptConnection, client: redis.Redis) -> None:
+    assert kept("k", ["one"]) == [b"one"]
     before = connections(client)
 
-    assert [line("k", [str(number)]) for number in range(3)] == [[b"0"], [b"1"], [b"2"]]
+    assert [kept("k", [str(number)]) for number in range(3)] == [[b"0"], [b"1"], [b"2"]]
 
     assert connections(client) == before
 
 
-def test_connection_that_the_server_closed_is_replaced(line: KeptLine, client: redis.Redis) -> None:
-    line("k", ["before"])
+def test_connection_that_the_server_closed_is_replaced(kept: KeptConnection, client: redis.Redis) -> None:
+    kept("k", ["before"])
     client.client_kill_filter(skipme=True, _type="normal")
 
-    assert line("k", ["after"]) == [b"after"]
+    assert kept("k", ["after"]) == [b"after"]
 
 
-def test_script_that_was_forgotten_is_sent_whole(line: KeptLine, client: redis.Redis) -> None:
-    line("k", ["before"])
+def test_script_that_was_forgotten_is_sent_whole(kept: KeptConnection, client: redis.Redis) -> None:
+    kept("k", ["before"])
     client.script_flush()
 
-    assert line("k", ["after"]) == [b"after"]
+    assert kept("k", ["after"]) == [b"after"]
 
 
 @pytest.mark.parametrize("interrupt", [KeyboardInterrupt, SystemExit, TimeoutError])
 def test_answer_that_nobody_read_is_never_another_calls(
-    line: KeptLine, interrupt: type[BaseException], monkeypatch: pytest.MonkeyPatch
+    kept: KeptConnection, interrupt: type[BaseException], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    line("k", ["before"])
-    _, kept = line._kept.line
+    kept("k", ["before"])
+    _, connection = kept._kept.connection
 
     def interrupted() -> object:
         monkeypatch.undo()
         raise interrupt
 
-    monkeypatch.setattr(kept, "read_response", interrupted)
+    monkeypatch.setattr(connection, "read_response", interrupted)
     with pytest.raises(interrupt):
-        line("k", ["unread"])
+        kept("k", ["unread"])
 
-    assert line("k", ["after"]) == [b"after"]
+    assert kept("k", ["after"]) == [b"after"]
 
 
 def test_refusal_is_raised_and_leaves_the_connection_whole(client: redis.Redis) -> None:
-    line = KeptLine(
+    kept = KeptConnection(
         client, client.register_script("if ARGV[1] == 'no' then return {err = 'OOM refused'} end return {ARGV[1]}")
     )
-    line("k", ["before"])
+    kept("k", ["before"])
     before = connections(client)
 
     with pytest.raises(redis.ResponseError, match="refused"):
-        line("k", ["no"])
+        kept("k", ["no"])
 
-    assert line("k", ["after"]) == [b"after"]
+    assert kept("k", ["after"]) == [b"after"]
     assert connections(client) == before
 
 
-def test_forked_child_takes_a_connection_of_its_own(line: KeptLine, client: redis.Redis) -> None:
-    line("k", ["before"])
+def test_forked_child_takes_a_connection_of_its_own(kept: KeptConnection, client: redis.Redis) -> None:
+    kept("k", ["before"])
     reading, writing = os.pipe()
     child = os.fork()
     if child == 0:
-        os.write(writing, line("k", ["child"])[0])
+        os.write(writing, kept("k", ["child"])[0])
         os._exit(0)
     os.waitpid(child, 0)
 
     assert os.read(reading, 100) == b"child"
-    assert line("k", ["parent"]) == [b"parent"]
+    assert kept("k", ["parent"]) == [b"parent"]
     os.close(reading)
     os.close(writing)
 
 
-def test_connections_of_threads_that_have_ended_are_closed(line: KeptLine, client: redis.Redis) -> None:
+def test_connections_of_threads_that_have_ended_are_closed(kept: KeptConnection, client: redis.Redis) -> None:
     before = len(connections(client))
 
     gc.disable()  # a process may go on for long without a full collection
     try:
         for number in range(120):  # more than redis-py's pool has
-            thread = threading.Thread(target=line, args=("k", [str(number)]))
+            thread = threading.Thread(target=kept, args=("k", [str(number)]))
             thread.start()
             thread.join()
 
-        assert line("k", ["after"]) == [b"after"]
+        assert kept("k", ["after"]) == [b"after"]
         until(lambda: len(connections(client)) <= before + 1, "the end of the others' connections")
     finally:
         gc.enable()
@@ -128,27 +128,27 @@ def test_pool_hands_out_no_connection_with_an_unread_answer(client: redis.Redis)
 
 
 def test_connection_that_is_dropped_in_the_midst_is_closed(
-    line: KeptLine, client: redis.Redis, monkeypatch: pytest.MonkeyPatch
+    kept: KeptConnection, client: redis.Redis, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     before = len(connections(client))
     for _ in range(5):
-        line("k", ["before"])
-        monkeypatch.setattr(line._kept.line[1], "read_response", lambda: (_ for _ in ()).throw(KeyboardInterrupt))
+        kept("k", ["before"])
+        monkeypatch.setattr(kept._kept.connection[1], "read_response", lambda: (_ for _ in ()).throw(KeyboardInterrupt))
         with pytest.raises(KeyboardInterrupt):
-            line("k", ["unread"])
+            kept("k", ["unread"])
 
     until(lambda: len(connections(client)) <= before, "the end of the dropped connections")
 
 
 def test_answer_of_another_kind_is_no_answer(client: redis.Redis) -> None:
-    line = KeptLine(client, client.register_script("return 1"))
+    kept = KeptConnection(client, client.register_script("return 1"))
 
     with pytest.raises(redis.ConnectionError, match="answered with int"):
-        line("k", ["one"])
+        kept("k", ["one"])
 
 
-def test_redis_that_is_away_is_said(line: KeptLine) -> None:
+def test_redis_that_is_away_is_said(kept: KeptConnection) -> None:
     away = redis_client("redis://127.0.0.1:1")
 
     with pytest.raises(redis.ConnectionError):
-        KeptLine(away, away.register_script(ECHO))("k", ["one"])
+        KeptConnection(away, away.register_script(ECHO))("k", ["one"])

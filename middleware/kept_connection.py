@@ -16,8 +16,8 @@ from redis.commands.core import Script
 from redis.exceptions import NoScriptError, ReadOnlyError
 
 
-class KeptLine:
-    """One script's line to Redis, a connection a thread. Only for what is harmless when it is repeated.
+class KeptConnection:
+    """One script's connection to Redis, one a thread. Only for what is harmless when it is repeated.
 
     The connections are none of the pool's, which counts what was not given back: one that is dropped (an interrupt, its
     thread's end) closes itself.
@@ -32,33 +32,33 @@ class KeptLine:
         """The script's answer, a list. Raises redis.RedisError; whether the script ran is unknown then."""
         command = (1, key, *args)
         # It is out of sight while it is in use: an interrupt in between leaves no half-read answer to the next call.
-        pid, line = self._kept.__dict__.pop("line", (0, None))
-        if line is not None and pid == os.getpid():
+        pid, connection = self._kept.__dict__.pop("connection", (0, None))
+        if connection is not None and pid == os.getpid():
             try:
-                return self._asked(line, command)
+                return self._asked(connection, command)
             except redis.ConnectionError:
                 pass  # closed by the server since
         return self._asked(self._pool.connection_class(**self._pool.connection_kwargs), command)
 
-    def _asked(self, line: Any, command: tuple[object, ...]) -> list[Any]:
+    def _asked(self, connection: Any, command: tuple[object, ...]) -> list[Any]:
         try:
             try:
-                line.send_command("EVALSHA", self._script.sha, *command)
-                answer = line.read_response()
+                connection.send_command("EVALSHA", self._script.sha, *command)
+                answer = connection.read_response()
             except NoScriptError:  # a Redis that was restarted, or has forgotten its scripts
-                line.send_command("EVAL", self._script.script, *command)
-                answer = line.read_response()
+                connection.send_command("EVAL", self._script.script, *command)
+                answer = connection.read_response()
         except ReadOnlyError:  # a replica by now: the next call asks anew who leads
-            line.disconnect()
+            connection.disconnect()
             raise
         except redis.ResponseError:
-            self._kept.line = (os.getpid(), line)  # refused in whole: nothing of the answer is left on the line
+            self._kept.connection = (os.getpid(), connection)  # refused in whole: nothing of the answer is left unread
             raise
         except BaseException:
-            line.disconnect()
+            connection.disconnect()
             raise
         if not isinstance(answer, list):
-            line.disconnect()
+            connection.disconnect()
             raise redis.ConnectionError(f"a script answered with {type(answer).__name__}")
-        self._kept.line = (os.getpid(), line)
+        self._kept.connection = (os.getpid(), connection)
         return answer
