@@ -103,7 +103,7 @@ class LedgerConsumer(Consumer):
         if room <= 0 or not self._is_worth_a_fetch(process, room):
             process.in_hand.wait_for_room(self.timeout_s)
             return False
-        fetched = self.broker.fetch(self.queue_name, min(room, _LARGEST_FETCH, process.largest_claim()))
+        fetched = self.broker.fetch(self.queue_name, min(room, _largest_fetch(process)))
         if not fetched:
             self._idle()
             return False
@@ -120,7 +120,7 @@ class LedgerConsumer(Consumer):
 
     def _is_worth_a_fetch(self, process: WorkerProcess, room: int) -> bool:
         """A handful costs the round trip, statement and commit of a hundred. While there is work, room may gather."""
-        if 2 * room >= min(process.prefetch(), _LARGEST_FETCH, process.largest_claim()):
+        if 2 * room >= min(process.prefetch(), _largest_fetch(process)):
             return True
         return process.in_hand.waiting() < 2 * process.threads
 
@@ -212,3 +212,7 @@ class LedgerConsumer(Consumer):
             self._requeue(sorted(strands - held))
         except (redis.ConnectionError, redis.TimeoutError) as error:
             raise ConnectionClosed(error) from None  # type: ignore[no-untyped-call]
+
+
+def _largest_fetch(process: WorkerProcess) -> int:
+    return min(_LARGEST_FETCH, process.largest_claim())
