@@ -105,11 +105,11 @@ def test_plan_applied_by_two_at_once_is_done_once_and_both_are_content(callboard
     assert query("SELECT DISTINCT requeues FROM background_job") == [(1,)]
 
 
-@pytest.mark.parametrize("known", [False, True], ids=["as it knows", "where PostgreSQL believes in none"])
+@pytest.mark.parametrize("burst", [False, True], ids=["as it knows", "where PostgreSQL believes in none"])
 def test_ten_thousand_letters_are_requeued_with_their_audit_at_two_thousand_a_second(
-    known: bool, callboard: Callboard, plan_file: Path
+    burst: bool, callboard: Callboard, plan_file: Path
 ) -> None:
-    if known:
+    if burst:
         dead_letter()
         query("ANALYZE dead_letter, background_job")
         query("DELETE FROM dead_letter")
