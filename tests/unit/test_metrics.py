@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
-import dramatiq
 import pytest
-from dramatiq.broker import MessageProxy
-from dramatiq.brokers.stub import StubBroker
 
-from middleware import log_intercept, metric_series, metrics, metrics_server, multiprocess
+from middleware import metric_series, metrics, metrics_server, multiprocess
 from middleware.admission import Admission
 from middleware.gauge_readings import GAUGES, GaugeReadings, LedgerCollector
 from middleware.metric_series import Series, counter
@@ -73,18 +69,6 @@ class Tally:
 
     def inc(self, amount: float = 1) -> None:
         self.total += amount
-
-
-@pytest.fixture
-def broker() -> Iterator[StubBroker]:
-    broker = StubBroker(middleware=[Metrics()])
-    yield broker
-    broker.close()
-    log_intercept._listeners.remove(metrics.hook_failed)
-
-
-def message(queue: str = "default") -> MessageProxy:
-    return MessageProxy(dramatiq.Message(queue, "act", (), {}, {}))
 
 
 def made() -> dict[str, tuple[str, ...]]:
