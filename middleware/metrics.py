@@ -101,7 +101,7 @@ COUNTED: tuple[Series[Counts] | Series[Moves] | Series[Observes], ...] = (
 def show_zeros() -> None:
     """Make the series that alerts ask for before anything has happened: no increase is seen without a first sample.
 
-    Those of attempts come with each worker process (`show_attempts`); others by actor, client and queue come with
+    Those of actors come with each worker process (`show_actors`); others by actor, client and queue come with
     their first count; their alerts look at gauges.
     """
     for unlabelled in (_lost_workers, _recoveries, _lateness, _lost_lines):
@@ -112,12 +112,14 @@ def show_zeros() -> None:
         _relay_failures[(step,)]
 
 
-def show_attempts(actors: Iterable[tuple[str, str]]) -> None:
-    """Make the series that a failure ratio is worked out from, for each (actor, queue), before its first attempt.
+def show_actors(actors: Iterable[tuple[str, str]]) -> None:
+    """Make the series of each (actor, queue) that a failure ratio and the load are worked out from, before any attempt.
 
     A counter that appears with its first count hides that count from every rate, and a short burst of failures whole.
+    Progress is looked at each second: short jobs may never be seen, and an idle worker is 0, not absent.
     """
     for actor, queue in actors:
+        _in_progress[actor, queue]
         for outcome in ("succeeded", "failed", "lost"):
             _attempts[actor, queue, outcome]
 

@@ -229,7 +229,7 @@ class Metrics(dramatiq.Middleware):
         return [self._serve]
 
     def after_process_boot(self, broker: Broker) -> None:
-        metrics.show_attempts((actor.actor_name, actor.queue_name) for actor in broker.actors.values())
+        metrics.show_actors((actor.actor_name, actor.queue_name) for actor in broker.actors.values())
 
     def before_process_message(self, broker: Broker, message: MessageProxy) -> None:
         metrics.progress_started(message.actor_name, message.queue_name)

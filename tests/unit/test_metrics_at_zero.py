@@ -2,25 +2,37 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import dramatiq
 import pytest
 from dramatiq.brokers.stub import StubBroker
 
 from middleware import log_intercept, metrics, metrics_server
-from middleware.metric_series import counter
+from middleware.metric_series import counter, gauge
 
 
-def test_each_actor_has_what_a_failure_ratio_divides(monkeypatch: pytest.MonkeyPatch) -> None:
-    attempts = counter("attempts", "", "actor", "queue", "outcome")
-    monkeypatch.setattr(metrics, "_attempts", attempts)
+@pytest.fixture
+def booted(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """A worker process with one actor, and no series before it."""
+    monkeypatch.setattr(metrics, "_attempts", counter("attempts", "", "actor", "queue", "outcome"))
+    monkeypatch.setattr(metrics, "_in_progress", gauge("jobs_in_progress", "", "actor", "queue"))
     broker = StubBroker(middleware=[metrics_server.Metrics()])
     dramatiq.actor(actor_name="draft", queue_name="replies", broker=broker)(lambda: None)
-
     broker.emit_after("process_boot")
+    yield
     broker.close()
     log_intercept._listeners.remove(metrics.hook_failed)
 
-    assert sorted(attempts) == [("draft", "replies", outcome) for outcome in ("failed", "lost", "succeeded")]
+
+@pytest.mark.usefixtures("booted")
+def test_each_actor_has_what_a_failure_ratio_divides() -> None:
+    assert sorted(metrics._attempts) == [("draft", "replies", outcome) for outcome in ("failed", "lost", "succeeded")]
+
+
+@pytest.mark.usefixtures("booted")
+def test_idle_actor_is_at_zero_however_short_its_jobs() -> None:
+    assert list(metrics._in_progress) == [("draft", "replies")]
 
 
 def test_lost_log_lines_are_counted_once(monkeypatch: pytest.MonkeyPatch) -> None:
