@@ -5,7 +5,6 @@ What is known on each side of the final dot is `messaging.smtp_submission`'s bus
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -16,6 +15,7 @@ from email.policy import EmailPolicy
 from email.utils import format_datetime
 from urllib.parse import unquote, urlsplit
 
+from messaging.patterns import regex
 from messaging.smtp_submission import SmtpEndpoint, SmtpReceipt, submit
 
 __all__ = ["OutgoingMail", "SmtpReceipt", "compose_reply", "read_smtp_url", "send_mail"]
@@ -25,9 +25,9 @@ _PORTS = {"smtp": 25, "smtps": 465, "smtp+starttls": 587}
 #: Characters of a `References` header: the first id of the thread and as many of the newest as fit.
 _REFERENCES_CHARS = 900
 
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
-_MESSAGE_ID = re.compile(r"<[^<>\s@]+@[^<>\s@]+>")
-_UNSENDABLE = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]")
+_CONTROL = regex(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
+_MESSAGE_ID = regex(r"<[^<>\s@]+@[^<>\s@]+>")
+_UNSENDABLE = regex(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]")
 
 
 class _ReplyPolicy(EmailPolicy):

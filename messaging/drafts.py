@@ -18,6 +18,7 @@ from typing import Protocol
 from messaging.dispositions import Disposition, disposition
 from messaging.guardrails.phrases import any_of
 from messaging.guardrails.plain_text import normalised
+from messaging.patterns import regex
 
 #: Names the template and its wording: changed with either.
 PROMPT_KEY = "reply.deterministic.v2"
@@ -28,7 +29,7 @@ SLOTS_SHOWN = 3
 PRICES_SHOWN = 5
 
 #: What mail programs put before the subject of a reply or forward, in the languages seen.
-_MARKS = re.compile(r"^(?:(?:re|aw|sv|antw|ant|vs|r\u00e9f|odp|fw|fwd|wg|tr)(?:\[\d+\])?\s?:\s*)+", re.IGNORECASE)
+_MARKS = regex(r"^(?:(?:re|aw|sv|antw|ant|vs|r\u00e9f|odp|fw|fwd|wg|tr)(?:\[\d+\])?\s?:\s*)+", re.IGNORECASE)
 
 #: What is answered where nothing is left to arrange.
 _CLOSED = {

@@ -10,6 +10,7 @@ import re
 import unicodedata
 from enum import Enum
 
+from messaging.patterns import regex
 from messaging.sms_text import sms_parts
 
 #: Characters of a LinkedIn message at most.
@@ -35,25 +36,25 @@ _PLAIN_SIGNS = str.maketrans(
     }
 )  # fmt: skip
 
-_TAG = re.compile(
+_TAG = regex(
     r"</?(?:a|abbr|b|blockquote|body|br|code|div|em|font|h[1-6]|head|hr|html|i|img|li|ol|p|pre|s|small|span|strong|sub"
     r"|sup|table|tbody|td|th|thead|tr|u|ul)(?:\s[^<>]*)?/?>",
     re.IGNORECASE,
 )
-_BREAK = re.compile(r"<br\s*/?>|</(?:p|div|li|tr|h[1-6]|blockquote)>", re.IGNORECASE)
-_ENTITY = re.compile(r"&(?:amp|lt|gt|quot|apos|nbsp|#\d{1,7}|#x[0-9a-f]{1,6});", re.IGNORECASE)
-_LINKED = re.compile(r"!?\[([^\[\]\n]+)\]\(\s*<?([^\s()<>]+)>?(?:\s+\"[^\"\n]*\")?\s*\)")
-_FENCE = re.compile(r"^[ \t]*(?:```|~~~).*\n?", re.MULTILINE)
-_HEADING = re.compile(r"^#{1,6}[ \t]+", re.MULTILINE)
-_BULLET = re.compile(r"^([ \t]*)[*+\u2022][ \t]+", re.MULTILINE)
+_BREAK = regex(r"<br\s*/?>|</(?:p|div|li|tr|h[1-6]|blockquote)>", re.IGNORECASE)
+_ENTITY = regex(r"&(?:amp|lt|gt|quot|apos|nbsp|#\d{1,7}|#x[0-9a-f]{1,6});", re.IGNORECASE)
+_LINKED = regex(r"!?\[([^\[\]\n]+)\]\(\s*<?([^\s()<>]+)>?(?:\s+\"[^\"\n]*\")?\s*\)")
+_FENCE = regex(r"^[ \t]*(?:```|~~~).*\n?", re.MULTILINE)
+_HEADING = regex(r"^#{1,6}[ \t]+", re.MULTILINE)
+_BULLET = regex(r"^([ \t]*)[*+\u2022][ \t]+", re.MULTILINE)
 #: Marks of emphasis stand around words: within one, as in a link or a product, they are part of it.
-_EMPHASIS = re.compile(r"(?<![^\s(\"'*_])(\*{1,3}|__|`)(?=[^\s*_`])([^*`\n]*?[^\s*`])\1(?=[\s.,;:!?)\"'*_]|$)")
+_EMPHASIS = regex(r"(?<![^\s(\"'*_])(\*{1,3}|__|`)(?=[^\s*_`])([^*`\n]*?[^\s*`])\1(?=[\s.,;:!?)\"'*_]|$)")
 
 _MARKS = (_TAG, _ENTITY, _LINKED, _FENCE, _HEADING, _EMPHASIS)
 #: Markup may come out of markup (`&lt;b&gt;`); so often it is looked for.
 _SHAPINGS = 5
 #: What no message can carry: control characters but the line end, and half characters.
-_UNSENDABLE = re.compile(r"[\x00-\x09\x0b-\x1f\x7f\ud800-\udfff]")
+_UNSENDABLE = regex(r"[\x00-\x09\x0b-\x1f\x7f\ud800-\udfff]")
 
 
 def shaped(channel: Channel, text: str) -> str:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from messaging.formats import Channel
+from messaging.patterns import regex
 from messaging.provider_names import PHONE_NUMBER, PROVIDER_NAME
 from policy.errors import LineUnreadable
 
@@ -22,7 +23,7 @@ _NEEDED = FIELDS[:4]
 #: Characters kept of a lead's name.
 _NAME_CHARS = 200
 
-_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]")
+_CONTROL = regex(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]")
 
 
 @dataclass(frozen=True, slots=True)

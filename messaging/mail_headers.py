@@ -13,14 +13,16 @@ from email.message import Message
 from email.policy import Compat32
 from email.utils import getaddresses, parsedate_to_datetime
 
+from messaging.patterns import regex
+
 #: A longer id is no id: RFC 5322 ends a line at 998 characters.
 MESSAGE_ID_CHARS = 900
 #: Mail is younger than this; earlier dates are unset clocks. Later than a day from now, the sender's clock is wrong.
 EARLIEST_YEAR = 1990
 CLOCK_SKEW = timedelta(days=1)
 
-_ANGLED = re.compile(r"<\s*([^@\s<>]+@[^@\s<>]+?)\s*>")
-_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f\ud800-\udfff]")
+_ANGLED = regex(r"<\s*([^@\s<>]+@[^@\s<>]+?)\s*>")
+_CONTROL = regex(r"[\x00-\x08\x0b-\x1f\x7f\ud800-\udfff]")
 
 
 class RawHeaders(Compat32):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import Any
 
 from messaging.drafts import DraftRequest, DraftText, inputs_digest, reply_subject
@@ -14,6 +13,7 @@ from messaging.model_client import (
     Question,
     answered_object,
 )
+from messaging.patterns import regex
 from messaging.reply_prompt import ANSWER_SCHEMA, PROMPT_KEY, SYSTEM_PROMPT, question
 
 __all__ = ["ModelAnswerUnusable", "ModelDrafter", "ModelEndpoint", "ModelRefused", "read_answer"]
@@ -24,7 +24,7 @@ ANSWER_TOKENS = 1_200
 _SUBJECT_CHARS = 200
 
 #: What neither a mail nor a row can carry: control characters but tab and line ends, and half characters.
-_UNSENDABLE = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]")
+_UNSENDABLE = regex(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]")
 
 
 class ModelDrafter:

@@ -9,8 +9,9 @@ import re
 from collections.abc import Iterable
 
 from messaging.inbox import InboundMail
+from messaging.patterns import regex
 
-_NO_REPLY = re.compile(
+_NO_REPLY = regex(
     r"(?:^|[-_.+=])(?:no[-_.]?repl(?:y|ies)|do[-_.]?not[-_.]?reply|dont[-_.]?reply|mailer[-_.]?daemon)(?:$|[-_.+=\d])"
 )
 #: Local parts from which only machines write (RFC 2142 §5 and common practice for bounces).

@@ -10,9 +10,10 @@ import re
 
 from messaging.guardrails.phrases import any_of
 from messaging.guardrails.plain_text import normalised, without_quotes
+from messaging.patterns import regex
 
 #: A whole message, or a whole subject, of one of these: the words that carriers and list servers answer to.
-_KEYWORDS = re.compile(
+_KEYWORDS = regex(
     r"(?:please )?(?:stop|stop ?all|unsubscribe(?: me)?|opt[ -]?out|remove(?: me)?|abmelden|abbestellen|stopp"
     r"|arr[êe]t(?:er)?|d[ée]sabonner|baja)(?: please)?",
     re.IGNORECASE,
@@ -65,7 +66,7 @@ _ASKS = any_of(
     r"no me (?:contacten?|escriban?|env[ií]en?)\b[^.!?\n]{0,20}\bmás\b",
 )
 #: What turns the words that follow into their opposite.
-_NOT = re.compile(
+_NOT = regex(
     r"(?:\bnot|n't|\bnever|\bwithout|\bbefore you)\s+(?:(?:want|like|wish|ask) you\s+)?"
     r"(?:please\s+|(?:have |need )?to\s+)?$",
     re.I,

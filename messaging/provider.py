@@ -12,11 +12,12 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
+from messaging.patterns import regex
 from messaging.provider_call import Answer, Endpoint, post
 from messaging.provider_names import PHONE_NUMBER, PROVIDER_NAME
 from policy.errors import CallboardError, Terminal
 
-_HEADER_VALUE = re.compile(r"[!-~](?:[ -~]*[!-~])?")
+_HEADER_VALUE = regex(r"[!-~](?:[ -~]*[!-~])?")
 #: "Do it there": the provider has not done it here, and what a lead is told goes to the configured address only.
 _REDIRECTS = frozenset({301, 302, 307, 308})
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import re
+from messaging.patterns import regex
 
 #: An international telephone number (ITU-T E.164).
-PHONE_NUMBER = re.compile(r"\+[1-9][0-9]{6,14}")
+PHONE_NUMBER = regex(r"\+[1-9][0-9]{6,14}")
 #: A name that a provider gave: of a member, a message, a conversation.
-PROVIDER_NAME = re.compile(r"[!-~]{1,200}")
+PROVIDER_NAME = regex(r"[!-~]{1,200}")

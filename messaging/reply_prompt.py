@@ -6,10 +6,10 @@ Pure. The lead's words travel as one JSON value, apart from the instructions.
 from __future__ import annotations
 
 import json
-import re
 from typing import Any, Final
 
 from messaging.drafts import DraftRequest, slot_words
+from messaging.patterns import regex
 from policy.texts import cap_text
 
 #: Names the system prompt, the question's form and the schema: changed with any of them, and kept with each draft.
@@ -47,7 +47,7 @@ ANSWER_SCHEMA: Final[dict[str, Any]] = {
 _INBOUND_BYTES, _TEXT_BYTES, _LISTED = 16_000, 500, 8
 #: All of it: JSON's names, and an escape before every quotation mark, come on top of the texts.
 QUESTION_BYTES: Final = 64_000
-_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
+_CONTROL = regex(r"[\x00-\x08\x0b-\x1f\x7f]")
 
 
 def question(request: DraftRequest) -> str:

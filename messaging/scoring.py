@@ -10,16 +10,18 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from messaging.patterns import regex
+
 #: Names the table of rules below: changed with any of them, so that old scores can be told from new ones.
 RULES_VERSION = "lead.score.v1"
 #: Where a lead stands about whom nothing is known.
 START = 50
 
-_MEETING = re.compile(
+_MEETING = regex(
     r"\b(?:call|meet(?:ing)?|schedule|calendar|demo|appointment|talk|available|availability|termin|rendez-vous)\b", re.I
 )
-_PRICE = re.compile(r"\b(?:price|pricing|cost|quote|budget|offer|preis|angebot|tarif)\b", re.I)
-_NO = re.compile(
+_PRICE = regex(r"\b(?:price|pricing|cost|quote|budget|offer|preis|angebot|tarif)\b", re.I)
+_NO = regex(
     r"\b(?:not interested|no thanks?|no, thank you|stop|unsubscribe|remove me|kein interesse|pas int[ée]ress)", re.I
 )
 

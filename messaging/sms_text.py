@@ -10,6 +10,8 @@ from __future__ import annotations
 import re
 import unicodedata
 
+from messaging.patterns import regex
+
 #: Septets of one SMS in the seven-bit alphabet, and UTF-16 units of one in any other.
 SEPTETS = 160
 UTF16_UNITS = 70
@@ -24,12 +26,12 @@ _BASIC = frozenset(
 #: §6.2.1.1, its extension: an escape goes before each.
 _EXTENDED = frozenset("^{}\\[~]|€")
 
-_WORD = re.compile(r"\S+")
-_LINK = re.compile(r"://|\bwww\.", re.IGNORECASE)
+_WORD = regex(r"\S+")
+_LINK = regex(r"://|\bwww\.", re.IGNORECASE)
 #: What belongs to the character before it: variation selectors, skin tones, tags, the joiner itself.
 _JOINER = "\u200d"
-_ATTACHED = re.compile(r"[\ufe00-\ufe0f\U0001f3fb-\U0001f3ff\U000e0020-\U000e007f\u200d\u20e3]")
-_FLAG_LETTER = re.compile(r"[\U0001f1e6-\U0001f1ff]")
+_ATTACHED = regex(r"[\ufe00-\ufe0f\U0001f3fb-\U0001f3ff\U000e0020-\U000e007f\u200d\u20e3]")
+_FLAG_LETTER = regex(r"[\U0001f1e6-\U0001f1ff]")
 
 
 def septets(text: str) -> int | None:

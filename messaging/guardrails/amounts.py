@@ -10,6 +10,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from decimal import Decimal
 
+from messaging.patterns import regex
+
 PERCENT = "%"
 
 _SIGNS = {"$": "USD", "€": "EUR", "£": "GBP", "¥": "JPY", "₹": "INR"}
@@ -36,7 +38,7 @@ _PER = r"(?:per|a|an|each|every|/|pro|je|par|por)\s?(?:user|seat|vans?|vehicles?
 _PER += r"|month|year|mo\b|yr\b|week|unit|monat|jahr|fahrzeug|nutzer|mois|an\b|mes\b|año)"
 
 _PATTERNS = tuple(
-    re.compile(pattern, re.IGNORECASE)
+    regex(pattern, re.IGNORECASE)
     for pattern in (
         rf"(?P<sign>[$€£¥₹])\s?{_NUMBER}",
         rf"\b{_NAMED}\s?{_NUMBER}",

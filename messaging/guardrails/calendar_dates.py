@@ -23,6 +23,7 @@ from messaging.guardrails.calendar_days import (
 )
 from messaging.guardrails.lexicon import MONTHS, NUMBERS, RELATIVE_DAYS, WEEKDAY_ABBREVIATIONS, WEEKDAYS
 from messaging.guardrails.plain_text import without_numeric_noise
+from messaging.patterns import regex
 
 #: Weeks that a bare weekday of a draft may reach ahead: slots are offered no further away than that.
 DRAFT_WEEKS = 6
@@ -120,7 +121,7 @@ def _ordinal(found: re.Match[str], seen: _Seen) -> Days | None:
 
 #: Tried in this order; what one has read, the later ones leave alone.
 _PATTERNS: tuple[tuple[re.Pattern[str], _Read, bool], ...] = tuple(
-    (re.compile(pattern, re.IGNORECASE), read, is_relative)
+    (regex(pattern, re.IGNORECASE), read, is_relative)
     for pattern, read, is_relative in (
         (rf"\b{_LED}(?<![\d.])(?P<y>20\d\d)-(?P<m>[01]\d)-(?P<d>[0-3]\d)(?!\d)", _iso, False),
         (

@@ -24,6 +24,7 @@ from messaging.guardrails.clock_readings import (
 from messaging.guardrails.lexicon import MINUTE_WORDS, NOON, NUMBERS
 from messaging.guardrails.plain_text import without_numeric_noise
 from messaging.guardrails.zone_labels import ZONE_LABEL
+from messaging.patterns import regex
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +88,7 @@ def _one(reading: Reading | None) -> tuple[Reading, None] | None:
 
 
 def _compiled(pattern: str, read: Callable[[re.Match[str]], tuple[Reading, Reading | None] | None]) -> _Pattern:
-    return _Pattern(re.compile(pattern, re.IGNORECASE), read)
+    return _Pattern(regex(pattern, re.IGNORECASE), read)
 
 
 #: Tried in this order; what one has read, the later ones leave alone.

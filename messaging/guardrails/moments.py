@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from datetime import date
 
 from messaging.guardrails.calendar_dates import DateMention
 from messaging.guardrails.clock_times import TimeMention
+from messaging.patterns import regex
 
 #: Characters between a date and its time at most; a heading's list of times is longer than that only when it is odd.
 REACH_CHARS = 160
 #: What it costs, in characters, to cross these on the way from a time to its date.
 BARRIER_COST, COMMA_COST, LINE_COST = 60, 5, 20
 
-_SENTENCE_END = re.compile(r"[.!?]\s|\n\s*\n")
-_BARRIER = re.compile(r"\b(?:or|and|oder|und|ou|et)\b|;|\n\s*(?:[-*\u2022]|\d{1,2}[.)])\s")
+_SENTENCE_END = regex(r"[.!?]\s|\n\s*\n")
+_BARRIER = regex(r"\b(?:or|and|oder|und|ou|et)\b|;|\n\s*(?:[-*\u2022]|\d{1,2}[.)])\s")
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import re
 
+from messaging.patterns import regex
+
 
 def any_of(*phrases: str) -> re.Pattern[str]:
     """Matches any of `phrases` (regular expressions) from the beginning of a word on, in either case."""
-    return re.compile(r"\b(?:" + "|".join(phrases) + ")", re.IGNORECASE)
+    return regex(r"\b(?:" + "|".join(phrases) + ")", re.IGNORECASE)

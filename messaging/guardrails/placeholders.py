@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from messaging.guardrails.plain_text import normalised, without_quotes
+from messaging.patterns import regex
 
 #: Words that stand in brackets for what should stand there, in the languages that replies are written in.
 _BLANK_NOUN = (
@@ -16,7 +17,7 @@ _BLANK_NOUN = (
     r"|montant|prix|nombre|apellidos?|empresa|fecha|hora|importe|precio)"
 )
 _PATTERNS = tuple(
-    re.compile(pattern, flags)
+    regex(pattern, flags)
     for pattern, flags in (
         # Template languages and mailing tools: {{name}}, {% if %}, ${name}, *|FNAME|*, %%name%%, <<name>>, [[name]].
         (r"\{\{[^{}\n]{0,60}\}\}|\{%[^\n]{0,60}?%\}|\$\{[^{}\n]{1,60}\}|\*\|[^|\n]{1,40}\|\*", 0),

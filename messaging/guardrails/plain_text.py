@@ -6,21 +6,23 @@ import re
 import unicodedata
 from dataclasses import dataclass
 
-_INVISIBLE = re.compile("[\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff]")
+from messaging.patterns import regex
+
+_INVISIBLE = regex("[\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff]")
 _STRAIGHT = str.maketrans("\u2018\u2019\u201c\u201d\u2010\u2011\u2012\u2013\u2014\u2212", "''\"\"------")
-_MERIDIEM = re.compile(r"(?<=\d)\s?([ap])\s?\.\s?m\b\.?|(?<= )([ap])\.m\b\.?", re.IGNORECASE)
-_ABBREVIATED = re.compile(
+_MERIDIEM = regex(r"(?<=\d)\s?([ap])\s?\.\s?m\b\.?|(?<= )([ap])\.m\b\.?", re.IGNORECASE)
+_ABBREVIATED = regex(
     r"\b(jan|feb|mar|apr|jun|jul|aug|sept?|oct|nov|dec|mon|tues?|wed|thurs?|fri|sat|sun)\.(?=[ ,]*\d|[ ,]+[a-z]|,)",
     re.IGNORECASE,
 )
-_QUOTED_LINE = re.compile(r"^[ \t]*>.*$", re.MULTILINE)
-_SENTENCE_END = re.compile(r"(?<=[.!?])[\"')\]]*\s+(?=[^a-z])|\n\s*\n|\n(?=\s*(?:[-*\u2022]|\d{1,2}[.)])\s)")
-_CLAUSE_END = re.compile(
+_QUOTED_LINE = regex(r"^[ \t]*>.*$", re.MULTILINE)
+_SENTENCE_END = regex(r"(?<=[.!?])[\"')\]]*\s+(?=[^a-z])|\n\s*\n|\n(?=\s*(?:[-*\u2022]|\d{1,2}[.)])\s)")
+_CLAUSE_END = regex(
     r";\s|,?\s-\s|,?\s(?=(?:but|however|although|though|so|instead|aber|mais)\b|and (?:I|we)(?:'ll| will)\b)",
     re.IGNORECASE,
 )
 #: What holds digits but no time or date: addresses, phone numbers, versions, money, shares, sizes of teams.
-_NUMERIC_NOISE = re.compile(
+_NUMERIC_NOISE = regex(
     r"https?://\S+|\b[\w.+-]+@[\w.-]+\b|\b(?:[\w-]+\.)+[a-z]{2,}/\S*"
     r"|\+\d[\d\s().-]{6,}\d|\(?\b\d{3}\)?[\s.-]\d{3}[\s.-]\d{4}\b|\b\d{3}-\d{4}\b"
     r"|\b(?:tel|phone|mobile|fax|ext|extension|room|suite|version|release|v|ver|build|chapter|section|invoice|order"

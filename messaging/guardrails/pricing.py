@@ -8,9 +8,10 @@ from collections.abc import Sequence
 from messaging.guardrails.amounts import PERCENT, find_amounts
 from messaging.guardrails.phrases import any_of
 from messaging.guardrails.plain_text import clauses, normalised, without_quotes
+from messaging.patterns import regex
 
 #: A share is a price only beside such a word: `15% off` is, `15% less fuel` is praise.
-_OFF = re.compile(
+_OFF = regex(
     r"\b(?:off|discounts?|rebates?|cheaper|reduction|price|rates?|fees?|commission|rabatt|nachlass|günstiger|remise"
     r"|réduction|descuento|rebaja)\b",
     re.IGNORECASE,
@@ -27,7 +28,7 @@ _FAVOURS = any_of(
     r"(?:free (?:of charge|trial|pilot|month|setup|set-up|onboarding|upgrade|licen[sc]e|shipping)|on the house"
     r"|at no (?:extra |additional |further )?(?:cost|charge)|money[- ]back|kostenlos\w*|gratis|gratuit\w*)\b",
 )
-_WITHHELD = re.compile(
+_WITHHELD = regex(
     r"\b(?:no|not|cannot|can't|couldn't|won't|unable|don't|doesn't|isn't|whether|if|ask|check|kein\w*|nicht|pas|sin)\b",
     re.IGNORECASE,
 )

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 
 from messaging.guardrails.plain_text import sentences
+from messaging.patterns import regex
 
 #: Hosts of scheduling products; a host or any of its subdomains. From the products' own pages.
 _PRODUCT_HOSTS = (
@@ -23,48 +24,46 @@ _PRODUCT_HOSTS = (
 )
 _PRODUCTS = _PRODUCT_HOSTS.split()
 #: These serve other things too: only such paths of theirs are scheduling pages.
-_PRODUCT_PATHS = re.compile(
+_PRODUCT_PATHS = regex(
     r"^(?:calendar\.google\.com/calendar/(?:u/\d/)?(?:appointments|selfsched)"
     r"|outlook\.office(?:365)?\.com/(?:owa/calendar|book|bookwithme)"
     r"|bookings\.cloud\.microsoft|[\w-]+\.hubspot\.com/meetings|hubspot\.com/meetings|app\.hubspot\.com/meetings"
     r"|getclockwise\.com/c/)"
 )
 #: Where meetings are held, not made.
-_CONFERENCES = re.compile(
+_CONFERENCES = regex(
     r"^(?:[\w-]+\.)?(?:zoom\.us|meet\.google\.com|teams\.microsoft\.com|teams\.live\.com|webex\.com|whereby\.com"
     r"|gotomeeting\.com|meet\.jit\.si|calendar\.google\.com)\b"
 )
-_READING = re.compile(r"/(?:blog|article|articles|docs|help|support|news|guides?|kb|learn|press|resources)(?:/|$)")
-_PAGE = re.compile(
+_READING = regex(r"/(?:blog|article|articles|docs|help|support|news|guides?|kb|learn|press|resources)(?:/|$)")
+_PAGE = regex(
     r"(?:^|/)(?:bookings?|appointments?|scheduling|meetings?|meet|rdv|termin(?:e|buchung)?|book|schedule"
     r"|(?:book|schedule|reserve|pick)(?:[-_](?:a|an|your|my|me|us|now|time|call|demo|meeting|slot|appointment"
     r"|online|with)\w*)+|request[-_]a?[-_]?(?:demo|call|meeting))(?:[-_](?:link|page|call|demo|with)\w*)*(?:/|$|\?)"
 )
-_HOST_NAME = re.compile(
-    r"^(?:book|booking|bookings|schedule|scheduling|meet|meetings|calendar|appointments|cal|termine)\."
-)
+_HOST_NAME = regex(r"^(?:book|booking|bookings|schedule|scheduling|meet|meetings|calendar|appointments|cal|termine)\.")
 
-_LINK = re.compile(
+_LINK = regex(
     r"(?:https?://|www\.)[^\s<>\"')\]]+"
     r"|(?<![@\w.-])(?:[a-z0-9](?:[a-z0-9-]*[a-z0-9])?\.)+[a-z]{2,}(?:/[^\s<>\"')\]]*)?(?![@\w])",
     re.IGNORECASE,
 )
-_SPELLED_OUT = re.compile(
+_SPELLED_OUT = regex(
     r"\b([a-z0-9-]+) (?:dot|\(dot\)|\[dot\]) (com|me|co|ai|app)(?: (?:slash|/) ?(\S+))?", re.IGNORECASE
 )
 
-_NAMED_PRODUCT = re.compile(
+_NAMED_PRODUCT = regex(
     r"\b(?:calendly|savvycal|chili ?piper|youcanbook\.?me|acuity scheduling|tidycal|hubspot meetings|doodle(?: poll"
     r"| link)?|zcal|cal\.com)\b",
     re.IGNORECASE,
 )
-_LINK_NOUN = re.compile(
+_LINK_NOUN = regex(
     r"\b(?P<whose>your |the lead's )?(?:(?:online |personal |own )?(?:calendar|scheduling|scheduler|booking"
     r"|appointment|self-scheduling|availability)"
     r"(?: booking| scheduling)?|booking calendar)[ -]?(?:link|page|url|portal|tool|site|widget|form)s?\b",
     re.IGNORECASE,
 )
-_PLACEHOLDER = re.compile(
+_PLACEHOLDER = regex(
     r"[\[{<(]{1,2}\s?(?:insert |your |my |the |add )*(?:calendar|scheduling|booking|meeting|calendly|schedule"
     r"|book)?[ _-]?(?:link|url)(?: here)?\s?[\]}>)]{1,2}",
     re.IGNORECASE,
@@ -76,7 +75,7 @@ _PICK = (
 _NO_CONFERENCE = "".join(
     f"(?<!{each} )" for each in ("zoom", "teams", "meet", "video", "join", "meeting", "conference")
 )
-_PICK_BY_LINK = re.compile(
+_PICK_BY_LINK = regex(
     rf"\b{_PICK}\b[^.!?\n]{{0,60}}?\b(?:{_NO_CONFERENCE}links?\b|click|tap\b"
     r"|(?:on|in|from|via|through|using|off) (?:my|our|the|this)(?: \w+)? calendar\b"
     r"|(?:on|via|through|at) (?:my|our) (?:page|site|website|portal)\b|right here\b|here: ?$|here$)"
@@ -87,7 +86,7 @@ _PICK_BY_LINK = re.compile(
     rf"|\bbook (?:me|us|it|directly|online|yourself|straight)\b[^.!?\n]{{0,30}}\b(?:here|link|calendar|online)\b",
     re.IGNORECASE,
 )
-_MY_CALENDAR = re.compile(
+_MY_CALENDAR = regex(
     r"\bhere(?:'s| is| are) (?:a link to )?(?:my|our) (?:calendar|calendly|schedule|availability|diary"
     r"|agenda)\b(?! (?:for|on|next|this|invite))"
     r"|\b(?:access|open|see|view|use|visit|browse|check out|look at|take a look at|go to|jump on|hop on) (?:my"
@@ -106,21 +105,21 @@ _MY_CALENDAR = re.compile(
     r"|\b(?:link|url) (?:to|for) (?:my|our|the) (?:calendar|schedule|scheduler|availability|diary|booking)\b",
     re.IGNORECASE,
 )
-_BY_US = re.compile(
+_BY_US = regex(
     r"\b(?:I|we)(?:'ll|'ve| will| have| can| could| would|'d|'m going to)?"
     r"(?: (?:then|gladly|happily|also|just|go ahead and))*"
     r" (?:book|schedule|pick|use|check|find|grab|look|see|choose|get|set|open|select)\b",
     re.IGNORECASE,
 )
-_WE_SEND = re.compile(r"\b(?:I|we)(?:'ll| will| can)? (?:\w+ )?(?:send|share|e-?mail|forward|follow)\b", re.IGNORECASE)
-_SCHEDULING_WORD = re.compile(
+_WE_SEND = regex(r"\b(?:I|we)(?:'ll| will| can)? (?:\w+ )?(?:send|share|e-?mail|forward|follow)\b", re.IGNORECASE)
+_SCHEDULING_WORD = regex(
     r"\b(?:book|schedul|calendar|calendly|time|slot|meeting|call|demo|appointment|availab)\w*", re.IGNORECASE
 )
-_DENIED = re.compile(
+_DENIED = regex(
     r"\b(?:no|not|don't|doesn't|do not|without|instead of|rather than|never|can't|cannot|isn't|won't)\b[^.!?\n]{0,40}$",
     re.IGNORECASE,
 )
-_LEADS_OWN = re.compile(
+_LEADS_OWN = regex(
     r"\b(?:your (?:\w+ ){0,2}(?:calendar|calendly|link|booking|scheduler|page|site|availability|schedule)"
     r"|you (?:sent|shared|gave|provided|included|attached|mentioned))\b",
     re.IGNORECASE,

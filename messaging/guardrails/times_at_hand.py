@@ -17,9 +17,10 @@ from messaging.guardrails.plain_text import clauses, piece_at, sentences
 from messaging.guardrails.stances import arranges, asks, declines, is_administrative, settles_firmly
 from messaging.guardrails.windows import Window, days_named, find_windows
 from messaging.guardrails.zone_labels import converted, zone_of_all_times
+from messaging.patterns import regex
 
 #: When the writer is in, or by when an answer is wanted: no time for a meeting.
-_ASIDE_TIMES = re.compile(
+_ASIDE_TIMES = regex(
     r"\b(?:office|business|opening|working|support|store) hours\b"
     r"|\b(?:we|I|team|office|desk|line|lines|phones?|shop|store|support|staff|everyone)(?:'re|'m| are| am| is)"
     r" (?:always |usually |generally |normally )?(?:open|in|here|staffed|reachable|manned|around|available)\b"
@@ -34,7 +35,7 @@ _ASIDE_TIMES = re.compile(
     re.IGNORECASE,
 )
 #: Something else than the meeting has its day: an offer that ends, a fair, a release.
-_ANOTHER_MATTER = re.compile(
+_ANOTHER_MATTER = regex(
     r"\b(?:offers?|promo\w*|discounts?|sale|prices?|rates?|deadline|conference|fair|trade show|expo|webinar|summit"
     r"|workshop|festival|events?|launch\w*|releases?|version|update|contract|trial|subscription|invoice|payment"
     r"|newsletter|report|quarter|holidays?|registration|early bird|course|angebot|aktion|messe|frist)\b"
@@ -43,16 +44,16 @@ _ANOTHER_MATTER = re.compile(
     r"|\b(?:founded|established|launched|born|released|published|incorporated) (?:on|in)\b",
     re.IGNORECASE,
 )
-_MEETING = re.compile(
+_MEETING = regex(
     r"\b(?:calls?|meetings?|demos?|appointments?|chat|session|conversation|termin|gespräch|you(?:'re| are)|us)\b",
     re.IGNORECASE,
 )
-_LATER_WEEK = re.compile(
+_LATER_WEEK = regex(
     r"\b(?:next week|week after|following week|in (?:two|2) weeks|week of|nächste woche|semaine prochaine"
     r"|próxima semana)\b",
     re.IGNORECASE,
 )
-_ANY_DAY = re.compile(
+_ANY_DAY = regex(
     r"\b(?:any (?:day|time)|any ?time|whenever|flexible|free|open|available)\b[^.!?\n]{0,30}\b(?P<which>this"
     r"|next) week\b"
     r"|\b(?P<early>this|next) week\b[^.!?\n]{0,30}\b(?:any (?:day|time)|any ?time|whenever|works?|flexible|free"

@@ -14,6 +14,7 @@ from messaging.guardrails.calendar_dates import DateMention, expand_range
 from messaging.guardrails.clock_times import TimeMention
 from messaging.guardrails.plain_text import Piece, clauses
 from messaging.guardrails.stances import declines
+from messaging.patterns import regex
 
 DAY_OPENS, DAY_CLOSES = 0, 1440
 #: Minutes since midnight. People's mornings and evenings overlap with afternoons; the generous reading is meant.
@@ -25,21 +26,19 @@ _PARTS = {
 }  # fmt: skip
 #: Taken before the parts of the day that they end or begin.
 _AROUND_LUNCH = {"before lunch": (300, 720), "after lunch": (720, 1080)}
-_PART = re.compile(rf"\b(?<!good )(?<!guten )({'|'.join(_PARTS)})\b", re.IGNORECASE)
+_PART = regex(rf"\b(?<!good )(?<!guten )({'|'.join(_PARTS)})\b", re.IGNORECASE)
 #: `I'm free on Tuesday` is a day, not a window: which of its hours is what the offered slots say.
-_ANY_TIME = re.compile(
+_ANY_TIME = regex(
     r"\b(?:any ?time|any (?:slot|hour)|all day|whenever|whole (?:day|week)|flexible|wide open|jederzeit|ganzen tag)\b",
     re.IGNORECASE,
 )
-_AFTER = re.compile(
+_AFTER = regex(
     r"\b(?:after|from|since|past|not before|later than|starting(?: at)?|nach|ab|apr\u00e8s|\u00e0 partir de)\s*$",
     re.IGNORECASE,
 )
-_BEFORE = re.compile(
-    r"\b(?:before|until|till|by|earlier than|not after|no later than|vor|bis|avant)\s*$", re.IGNORECASE
-)
-_ONWARDS = re.compile(r"^\s*(?:onwards?|or later|or after|and later|and after)\b", re.IGNORECASE)
-_TO = re.compile(r"^\s*(?:-|to|until|till|and|bis|und)\s*$", re.IGNORECASE)
+_BEFORE = regex(r"\b(?:before|until|till|by|earlier than|not after|no later than|vor|bis|avant)\s*$", re.IGNORECASE)
+_ONWARDS = regex(r"^\s*(?:onwards?|or later|or after|and later|and after)\b", re.IGNORECASE)
+_TO = regex(r"^\s*(?:-|to|until|till|and|bis|und)\s*$", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,13 +7,14 @@ from datetime import datetime, timedelta, timezone, tzinfo
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from messaging.guardrails.lexicon import ZONES
+from messaging.patterns import regex
 
 _NAMES = "|".join(sorted(map(re.escape, ZONES), key=len, reverse=True))
 #: For a pattern that is case-insensitive elsewhere: abbreviations keep their case, `ist` is a German verb.
 ZONE_WORDS = rf"(?-i:{_NAMES})"
 _OFFSET = r"(?:UTC|GMT)\s?[+-]\s?\d{1,2}(?::?\d{2})?"
-ZONE_LABEL = re.compile(rf"\s*\(?(?P<zone>{_OFFSET}|(?:{_NAMES})\b|(?<=\d)Z\b)")
-_ALL_TIMES = re.compile(
+ZONE_LABEL = regex(rf"\s*\(?(?P<zone>{_OFFSET}|(?:{_NAMES})\b|(?<=\d)Z\b)")
+_ALL_TIMES = regex(
     rf"\b(?i:(?:all times?|times?(?: (?:are|is|shown|given|listed|all))* in)(?: (?:are|is|shown|given|listed|in|the))*)"
     rf" (?P<zone>{_OFFSET}|(?:{_NAMES})\b)"
 )

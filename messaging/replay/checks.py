@@ -17,6 +17,7 @@ from messaging.guardrails.times_at_hand import draft_times, known_times
 from messaging.invariants import CRITICAL_INVARIANTS, DraftContext
 from messaging.objections import objections
 from messaging.opt_out_words import asks_to_opt_out
+from messaging.patterns import regex
 from messaging.replay.cases import Finding
 
 #: Points of an objection of the pipeline's own: the reply would not go out.
@@ -26,26 +27,26 @@ _EVIDENCE_CHARS = 160
 #: Words above which a reply is a letter.
 _LONGEST_WORDS = 350
 
-_MACHINE_TALK = re.compile(
+_MACHINE_TALK = regex(
     r"\bas an? (?:ai|artificial|language model|assistant)\b|\blanguage model\b|\bsystem prompt\b|\boffered_slots\b"
     r"|\blead_message\b|\bknown_links\b|^\s*subject:\s|\bhere(?:'s| is) (?:a|the|your) (?:draft|reply|response)\b",
     re.I | re.M,
 )
-_MARKUP = re.compile(r"^#{1,6} |\*\*[^*\n]+\*\*|```|</?(?:p|br|div|b|strong|ul|li|html)\b[^>]*>", re.M)
-_PRICE_ASKED = re.compile(
+_MARKUP = regex(r"^#{1,6} |\*\*[^*\n]+\*\*|```|</?(?:p|br|div|b|strong|ul|li|html)\b[^>]*>", re.M)
+_PRICE_ASKED = regex(
     r"\bhow much\b|\bwhat (?:does|do|would|is|are|'s)\b[^.!?\n]{0,40}\b(?:cost|price|pricing|fees?|rates?)\b"
     r"|\b(?:price|pricing|costs?|rates?|fees?|quote)\b[^.!\n]{0,40}\?"
     r"|\b(?:send|share|give|need|want)\b[^.!?\n]{0,40}\b(?:prices?|pricing|quote|price list)\b"
     r"|\b(?:was kostet|wie viel|wieviel|preisliste|combien|quel (?:est le )?(?:prix|tarif)|cuánto)\b",
     re.I,
 )
-_OF_MONEY = re.compile(
+_OF_MONEY = regex(
     r"[$€£]|\b\d[\d.,]*\s?(?:usd|eur|gbp|euros?|dollars?)\b|\b(?:pric\w*|costs?|fees?|rates?|quote|budget|preis\w*|kosten"
     r"|tarif\w*|prix|precio\w*)\b",
     re.I,
 )
 #: How a draft says that it has understood a no: no more of it.
-_LETS_GO = re.compile(
+_LETS_GO = regex(
     r"\b(?:not (?:follow|contact|write|bother|e-?mail|reach)|no further|won't (?:follow|contact|write|bother|hear)"
     r"|removed?|unsubscribed|nicht (?:mehr|weiter)|ne (?:plus|vous) )\b",
     re.I,

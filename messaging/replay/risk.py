@@ -10,42 +10,43 @@ from messaging.guardrails.booking_phrases import REFUSES
 from messaging.guardrails.plain_text import normalised, without_quotes
 from messaging.guardrails.scheduling_links import scheduling_links
 from messaging.guardrails.stances import asks_for_information, wants_to_book
+from messaging.patterns import regex
 from messaging.replay.cases import Risk
 
 #: Characters of a lead message that are read: what it wants stands at its beginning.
 _READ_CHARS = 4_000
 
-_PRICING = re.compile(
+_PRICING = regex(
     r"\b(?:pric(?:e|es|ing)|costs?|fees?|rates?|quote|budget|discount|cheap(?:er)?|expensive|how much|preis\w*|kost\w+"
     r"|angebot|rabatt|tarifs?|combien|prix|precios?|cuánto)\b",
     re.I,
 )
-_AMOUNT = re.compile(
+_AMOUNT = regex(
     r"[$€£]\s?\d|\b\d[\d.,]*\s?(?:[$€£%]|k\b|usd\b|eur\b|gbp\b|euros?\b|dollars?\b|percent\b)"
     r"|\b\d+ (?:seats?|users?|licen[cs]es|vans?|vehicles|drivers|trucks)\b",
     re.I,
 )
-_CADENCE = re.compile(
+_CADENCE = regex(
     r"\b(?:how often|too (?:many|often|much)|stop (?:sending|writing|emailing)|every (?:day|week)|again in|get back to"
     r"|(?:ping|try|write|contact|call) (?:me|us) (?:again|later|back|in|next)|not (?:now|yet)|later this|after the"
     r"|next (?:month|quarter|year)|follow[- ]?ups?|reminders?|mails? in \w+ days)\b",
     re.I,
 )
-_TIMES = re.compile(
+_TIMES = regex(
     r"\b\d{1,2}(?::\d{2})?\s?(?:am|pm|uhr|h)\b|\b\d{1,2}:\d{2}\b"
     r"|\b(?:mon|tues|wednes|thurs|fri|satur|sun)day\b|\btomorrow\b|\b(?:mon|diens|donners|frei)tag\b|\bmittwoch\b",
     re.I,
 )
-_LEGAL = re.compile(
+_LEGAL = regex(
     r"\b(?:gdpr|dsgvo|privacy|lawyer|legal|contract|terms|liab\w+|complain\w*|where did you get|my data|datenschutz)\b",
     re.I,
 )
-_UPSET = re.compile(
+_UPSET = regex(
     r"\b(?:annoy\w*|angry|ridiculous|unacceptable|spam|harass\w*|enough|stop|worst|waste of|never again"
     r"|disappoint\w*)\b",
     re.I,
 )
-_CORRECTION = re.compile(
+_CORRECTION = regex(
     r"\b(?:wrong (?:date|day|time|person|name|address)|mistake|correction|i meant|sorry,? (?:i|not)|instead of"
     r"|does ?n[o']t exist|no such (?:date|day)|reschedul\w*|move (?:it|our|the)|cancel\w*)\b",
     re.I,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import datetime, timedelta, timezone
 from typing import Any
-from uuid import uuid4
+from uuid import UUID
 
 import dramatiq
 import pytest
@@ -89,7 +89,7 @@ def test_a_campaign_that_waits_sends_within_its_range_after_the_mail(inbound: In
     assert timedelta(hours=1) <= delay <= timedelta(hours=2)
 
 
-@pytest.mark.parametrize("lead_message_id", [str(uuid4()), "not an id"])
+@pytest.mark.parametrize("lead_message_id", [str(UUID(int=7)), "not an id"])
 def test_a_lead_message_that_is_not_there_can_never_be_answered(inbound: Inbound, lead_message_id: str) -> None:
     with pytest.raises(Terminal):
         inbound(lead_message_id)
