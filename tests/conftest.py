@@ -1,6 +1,7 @@
 """The gate's servers: one embedded pair a session (or those of CALLBOARD_TEST_*_URL), a fresh database for each test.
 
-A missing server fails; nothing here skips.
+With `-n auto` several sessions stand side by side, each with servers of its own. A missing server fails; nothing here
+skips.
 """
 
 from __future__ import annotations
@@ -23,6 +24,13 @@ from servers import embedded
 
 #: Settings of the machine that runs the gate must not leak into tests.
 _OURS = [name for name in os.environ if name.startswith("CALLBOARD_") and not name.startswith("CALLBOARD_TEST_")]
+#: Sessions at once, also on two cores: half of the time a session waits for processes.
+_SIDE_BY_SIDE = 3
+
+
+def pytest_xdist_auto_num_workers() -> int:
+    """A Redis that was given is flushed by every test, so there can be one session only."""
+    return 1 if "CALLBOARD_TEST_REDIS_URL" in os.environ else _SIDE_BY_SIDE
 
 
 @pytest.fixture(scope="session")
