@@ -10,13 +10,16 @@ copy AS MATERIALIZED (
                        $14::text[], $15::text[], $16::text[], $17::timestamptz[], $19::text[])
     WITH ORDINALITY AS copy (id, release, key, actor, queue, payload, client, allowed, correlation, causation, source,
                              requested_at, traceparent, place)),
+-- What moves is decided on the locked rows, which nobody else can change any more. Said of the table that is updated, the
+-- same conditions have the planner read every queued job, and expect one: a loop of every copy over every other.
 locked AS MATERIALIZED (
-  SELECT job.id FROM background_job AS job WHERE job.id = ANY ($6::uuid[]) ORDER BY job.id FOR UPDATE),
+  SELECT job.id, job.release, job.state = 'queued' AS waits
+  FROM background_job AS job WHERE job.id = ANY ($6::uuid[]) ORDER BY job.id FOR UPDATE),
 moved AS (
   UPDATE background_job AS job
   SET state = 'running', fence = job.fence + 1, attempts = job.attempts + 1, claim_id = $2, worker_id = $1
-  FROM copy JOIN locked USING (id) CROSS JOIN alive
-  WHERE job.id = copy.id AND copy.release IS NOT NULL AND job.state = 'queued' AND job.release = copy.release
+  FROM copy JOIN locked USING (id, release) CROSS JOIN alive
+  WHERE job.id = locked.id AND locked.waits
   RETURNING job.*),
 made AS (
   INSERT INTO background_job (

@@ -15,8 +15,11 @@ done AS MATERIALIZED (
     WITH ORDINALITY AS done (id, fence, run_id, claimed_at, status, state, started_after_s, duration_s, place)
   LEFT JOIN unnest($10::uuid[], $11::text[]) AS given (id, result) USING (id)
   LEFT JOIN judged USING (id)),
+-- What moves is decided on the locked rows, which nobody else can change any more. Said of the table that is updated, the
+-- same conditions have the planner go by the index of running jobs and expect one: a loop of every finish over every other.
 locked AS MATERIALIZED (
-  SELECT job.id FROM background_job AS job WHERE job.id = ANY ($2::uuid[]) ORDER BY job.id FOR UPDATE),
+  SELECT job.id, job.fence, job.state = 'running' AND job.worker_id = $1 AS ours
+  FROM background_job AS job WHERE job.id = ANY ($2::uuid[]) ORDER BY job.id FOR UPDATE),
 moved AS (
   UPDATE background_job AS job
   SET state = done.state,
@@ -31,8 +34,8 @@ moved AS (
       last_error = coalesce(done.error_message, job.last_error),
       result = done.result::jsonb,
       finished_at = CASE WHEN done.state <> 'pending' THEN clock_timestamp() END
-  FROM done JOIN locked USING (id)
-  WHERE job.id = done.id AND job.state = 'running' AND job.fence = done.fence AND job.worker_id = $1
+  FROM done JOIN locked USING (id, fence)
+  WHERE job.id = locked.id AND locked.ours
   RETURNING done.place, job.id, job.queue, job.payload, job.actor, job.client_id, job.correlation_id),
 closed AS (
   UPDATE background_function_run AS run

@@ -1,13 +1,14 @@
 -- Claims whose actor never started go back: due now, older copies stale, nothing spent. $1 worker, $2 ids, $3 fences.
 WITH given AS MATERIALIZED (SELECT * FROM unnest($2::uuid[], $3::bigint[]) AS given (id, fence)),
 locked AS MATERIALIZED (
-  SELECT job.id FROM background_job AS job JOIN given USING (id) ORDER BY job.id FOR UPDATE OF job),
+  SELECT job.id, job.fence, job.state = 'running' AND job.worker_id = $1 AS ours
+  FROM background_job AS job WHERE job.id = ANY ($2::uuid[]) ORDER BY job.id FOR UPDATE),
 moved AS (
   UPDATE background_job AS job
   SET state = 'pending', run_at = least(job.run_at, clock_timestamp()), release = job.release + 1, claim_id = NULL,
       worker_id = NULL
-  FROM given JOIN locked USING (id)
-  WHERE job.id = given.id AND job.state = 'running' AND job.fence = given.fence AND job.worker_id = $1
+  FROM given JOIN locked USING (id, fence)
+  WHERE job.id = locked.id AND locked.ours
   RETURNING job.id, job.actor, job.queue, job.attempts),
 closed AS (
   UPDATE background_function_run AS run

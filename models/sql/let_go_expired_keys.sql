@@ -4,5 +4,5 @@ WITH expired AS MATERIALIZED (
   WHERE holds_key AND state = 'succeeded' AND dispatch_key <> id::text AND key_expires_at <= now()
   ORDER BY key_expires_at LIMIT $1 FOR UPDATE SKIP LOCKED)
 UPDATE background_job AS job SET holds_key = false FROM expired
-WHERE job.id = expired.id AND job.holds_key AND job.state = 'succeeded'
+WHERE job.id = expired.id
 RETURNING job.id

@@ -4,5 +4,5 @@ WITH expired AS MATERIALIZED (
   WHERE dispatch_key = ANY ($1::text[]) AND holds_key AND state = 'succeeded' AND key_expires_at <= clock_timestamp()
   ORDER BY id FOR UPDATE)
 UPDATE background_job AS job SET holds_key = false FROM expired
-WHERE job.id = expired.id AND job.holds_key AND job.state = 'succeeded'
+WHERE job.id = expired.id
 RETURNING job.dispatch_key

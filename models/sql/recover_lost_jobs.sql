@@ -14,7 +14,7 @@ moved AS (
       suspect = job.id = ANY ($1::uuid[]) OR job.id = ANY ($2::uuid[]),
       run_at = least(job.run_at, clock_timestamp()), release = job.release + 1, claim_id = NULL, worker_id = NULL,
       last_error = 'the worker that ran it was lost'
-  FROM lost WHERE job.id = lost.id AND job.state = 'running'
+  FROM lost WHERE job.id = lost.id
   RETURNING job.*),
 closed AS (
   UPDATE background_function_run AS run

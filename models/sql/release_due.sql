@@ -25,9 +25,9 @@ due AS (
 -- Where there are more clients than room, chance decides: the one who waits longest would be first again and again.
 chosen AS MATERIALIZED (SELECT id FROM due ORDER BY turn, random() LIMIT $2),
 locked AS MATERIALIZED (
-  SELECT job.id FROM background_job AS job JOIN chosen USING (id)
-  WHERE job.state = 'pending' AND job.run_at <= now() ORDER BY job.id FOR UPDATE OF job SKIP LOCKED)
+  SELECT job.id, job.state = 'pending' AND job.run_at <= now() AS waits
+  FROM background_job AS job WHERE job.id = ANY (ARRAY (SELECT id FROM chosen)) ORDER BY job.id FOR UPDATE SKIP LOCKED)
 UPDATE background_job AS job
 SET state = 'queued', release = job.release + 1, released_at = clock_timestamp()
-FROM locked WHERE job.id = locked.id AND job.state = 'pending'
+FROM locked WHERE job.id = locked.id AND locked.waits
 RETURNING job.id, job.release, job.queue, job.payload
