@@ -7,6 +7,7 @@ skips.
 from __future__ import annotations
 
 import os
+import signal
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -26,6 +27,12 @@ from servers import embedded
 _OURS = [name for name in os.environ if name.startswith("CALLBOARD_") and not name.startswith("CALLBOARD_TEST_")]
 #: Sessions at once, also on two cores: half of the time a session waits for processes.
 _SIDE_BY_SIDE = 3
+
+
+# A shell that puts a command into the background has it ignore these two, and with it whatever a test starts.
+for _number, _usual in ((signal.SIGINT, signal.default_int_handler), (signal.SIGQUIT, signal.SIG_DFL)):
+    if signal.getsignal(_number) is signal.SIG_IGN:
+        signal.signal(_number, _usual)
 
 
 def pytest_xdist_auto_num_workers() -> int:

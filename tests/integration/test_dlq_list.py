@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import time
-
 import pytest
 import redis
 
 from models.database import query
 from tests.command_cases import Callboard, dead_letter
+from tests.plan_cases import counting_rows
 
 pytestmark = pytest.mark.usefixtures("ledger_database", "redis_client")
 
@@ -73,7 +72,7 @@ def test_groups_are_of_what_the_filters_find(callboard: Callboard) -> None:
     assert nothing.code == 3
 
 
-def test_first_page_of_a_hundred_thousand_letters_takes_less_than_200_ms(
+def test_first_page_of_a_hundred_thousand_letters_reads_no_more_than_it_shows(
     callboard: Callboard, redis_client: redis.Redis
 ) -> None:
     query(
@@ -84,16 +83,9 @@ def test_first_page_of_a_hundred_thousand_letters_takes_less_than_200_ms(
     query("ANALYZE dead_letter")
     for start in range(1, 100_001, 10_000):
         redis_client.zadd("dramatiq:default.XQ", {f"r-{n}": n * 1000 for n in range(start, start + 10_000)})
-    callboard("dlq", "list")
 
-    took_s = min(_timed(callboard) for _ in range(3))
+    with counting_rows() as handled:
+        ended = callboard("dlq", "list", "--json")
 
-    assert took_s < 0.2
-
-
-def _timed(callboard: Callboard) -> float:
-    began_s = time.monotonic()
-    ended = callboard("dlq", "list", "--json")
-    took_s = time.monotonic() - began_s
     assert len(ended.data) == 20
-    return took_s
+    assert 20 <= handled.rows < 2_000

@@ -14,6 +14,7 @@ from uuid import UUID, uuid4
 import pytest
 
 from models.database import query, statement, undone
+from tests.plan_cases import rows_handled
 
 BACKLOG, BATCH = 2_000, 100
 #: Rows that a statement may handle for each of its batch: each of its dozen steps looks at one a few times.
@@ -117,12 +118,6 @@ CASES: tuple[tuple[str, str, str, Callable[[Ledger], Arguments]], ...] = (
     ("finish_jobs", "running", "succeeded", finishing),
     ("give_back_jobs", "running", "pending", giving_back),
 )
-
-
-def rows_handled(plan: dict[str, Any]) -> int:
-    """Rows that the steps of a plan that has run gave, or looked at in vain."""
-    seen = plan["Actual Rows"] + sum(plan.get(f"Rows Removed by {what}", 0) for what in ("Filter", "Join Filter"))
-    return int(seen * plan["Actual Loops"]) + sum(map(rows_handled, plan.get("Plans", [])))
 
 
 @pytest.mark.parametrize(("name", "state", "moves_to", "arguments"), CASES, ids=[name for name, *_ in CASES])

@@ -23,6 +23,8 @@ def logging_to_stream() -> Iterator[io.StringIO]:
     handlers, level = list(root.handlers), root.level
     root.handlers.clear()
     out = io.StringIO()
+    # The runner has put the warnings' hook back since an earlier test had it taken, and logging takes it but once.
+    logging.captureWarnings(False)
     logs.configure(level="DEBUG", format="json", stream=out)
     try:
         yield out
