@@ -148,3 +148,16 @@ def arguments_of_nobody(name: str) -> Arguments:
         "give_back_jobs": (UUID(int=0), [], []),
     }
     return nobody[name]
+
+
+@pytest.mark.parametrize("later", ["0 s", "1 hour"], ids=["a backlog", "jobs for later"])
+def test_relay_learns_what_is_due_from_one_job_a_client(ledger: Ledger, later: str) -> None:
+    query(f"PREPARE planned AS {statement('queues_due')}")
+    query("EXPLAIN EXECUTE planned (%s)", (["default"],))
+    ledger.fill("pending", BACKLOG)
+    query("UPDATE background_job SET run_at = now() + %s::interval WHERE state = 'pending'", (later,))
+
+    ((plans,),) = query("EXPLAIN (ANALYZE, FORMAT JSON) EXECUTE planned (%s)", (["default"],))
+
+    assert query("EXECUTE planned (%s)", (["default"],)) == ([("default",)] if later == "0 s" else [])
+    assert rows_handled(plans[0]["Plan"]) < A_FEW
