@@ -18,6 +18,7 @@ from middleware.logs import event
 from middleware.outcomes import cancelled, finish_of, judge_plainly
 from middleware.worker_process import WorkerProcess, current_process, process_of
 from models.crash_points import crash_point
+from models.database import leave_nothing_open
 
 
 class ClaimImpossible(MiddlewareError):
@@ -37,6 +38,7 @@ class Claims(Middleware):
         boot.stop(broker)
 
     def before_process_message(self, broker: Broker, message: MessageProxy) -> None:
+        leave_nothing_open()  # by the message before, which a time limit may have ended anywhere
         try:
             _admit(process_of(broker), message)
         except MiddlewareError:
