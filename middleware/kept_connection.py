@@ -13,7 +13,7 @@ from typing import Any
 
 import redis
 from redis.commands.core import Script
-from redis.exceptions import NoScriptError, ReadOnlyError
+from redis.exceptions import NoScriptError
 
 
 class KeptConnection:
@@ -48,9 +48,6 @@ class KeptConnection:
             except NoScriptError:  # a Redis that was restarted, or has forgotten its scripts
                 connection.send_command("EVAL", self._script.script, *command)
                 answer = connection.read_response()
-        except ReadOnlyError:  # a replica by now: the next call asks anew who leads
-            connection.disconnect()
-            raise
         except redis.ResponseError:
             self._kept.connection = (os.getpid(), connection)  # refused in whole: nothing of the answer is left unread
             raise

@@ -52,8 +52,11 @@ class Settled(NamedTuple):
 
 
 def redis_client(url: str, *, timeout_s: float = SOCKET_TIMEOUT_S) -> redis.Redis:
-    """A client that never repeats a command by itself (a repeated script would push twice) and always times out."""
-    return redis.Redis.from_url(
+    """A client that never repeats a command by itself (a repeated script would push twice) and always times out.
+
+    A Redis that has become a replica is a lost connection: the next call connects anew, and finds whoever leads now.
+    """
+    client = redis.Redis.from_url(
         url,
         retry=Retry(NoBackoff(), 0),
         socket_timeout=timeout_s,
@@ -62,6 +65,21 @@ def redis_client(url: str, *, timeout_s: float = SOCKET_TIMEOUT_S) -> redis.Redi
         # They tie each connection into a ring, and a pool that has them hands out connections with unread answers.
         maint_notifications_config=MaintNotificationsConfig(enabled=False),
     )
+    pool = client.connection_pool
+    pool.connection_class = type("LeaderConnection", (_ToLeader, pool.connection_class), {})
+    return client
+
+
+class _ToLeader:
+    """Goes before the class of a connection that the URL asks for: plain, TLS or a socket file."""
+
+    def read_response(self, *args: Any, **kwargs: Any) -> Any:
+        try:
+            return super().read_response(*args, **kwargs)  # type: ignore[misc]  # the class behind this one has it
+        except redis.exceptions.ReadOnlyError as error:
+            # It would stay open and be used again and again: a demotion closes no connection.
+            self.disconnect()  # type: ignore[attr-defined]
+            raise redis.ConnectionError(f"Redis is a replica now: {error}") from None
 
 
 def ready_counts(client: redis.Redis, queues: Sequence[str], *, namespace: str = "dramatiq") -> dict[str, int]:

@@ -122,6 +122,7 @@ def test_connections_of_threads_that_have_ended_are_closed(kept: KeptConnection,
 def test_pool_hands_out_no_connection_with_an_unread_answer(client: redis.Redis) -> None:
     connection = client.connection_pool.get_connection()
     connection.send_command("PING")  # type: ignore[no-untyped-call]
+    assert connection.can_read(timeout=5), "the answer has come"
     client.connection_pool.release(connection)
 
     assert client.echo("after") == b"after"
