@@ -33,8 +33,8 @@ def connected(url: str) -> redis.Redis:
 @pytest.fixture
 def demoted(redis_client: redis.Redis) -> Iterator[Callable[[], None]]:
     """Demotes the server when called; it leads again afterwards."""
-    yield lambda: redis_client.execute_command("REPLICAOF", "127.0.0.1", "1")
-    redis_client.execute_command("REPLICAOF", "NO", "ONE")
+    yield lambda: redis_client.execute_command("REPLICAOF", "127.0.0.1", "1")  # type: ignore[no-untyped-call]
+    redis_client.execute_command("REPLICAOF", "NO", "ONE")  # type: ignore[no-untyped-call]
 
 
 @pytest.mark.parametrize("call", CALLS.values(), ids=CALLS)
@@ -47,7 +47,7 @@ def test_call_to_a_replica_is_a_lost_connection_and_the_next_one_connects_anew(
     demoted()
     with pytest.raises(redis.ConnectionError, match="a replica now"):
         call(broker)
-    redis_client.execute_command("REPLICAOF", "NO", "ONE")
+    redis_client.execute_command("REPLICAOF", "NO", "ONE")  # type: ignore[no-untyped-call]
     call(broker)
 
     after = {one["id"] for one in redis_client.client_list()}
