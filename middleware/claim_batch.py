@@ -22,7 +22,7 @@ from middleware.in_hand import Held
 from middleware.logs import event
 from middleware.redis_broker import Settled
 from middleware.worker_process import WorkerProcess
-from models.faults import is_infrastructure
+from models.faults import is_contention, is_infrastructure
 from models.ledger.claim import Claimed, Copy, Refused, claim
 from models.ledger.dispatch import Blocked, count_duplicates
 from models.ledger.finish import Failure, Finish
@@ -31,6 +31,10 @@ from policy.states import DeadReason, JobState, RefusedCopy, RunStatus
 
 if TYPE_CHECKING:
     from middleware.redis_broker import LedgerRedisBroker
+
+
+#: Milliseconds after which a plain send comes again whose key was in somebody's open transaction.
+_AGAIN_MS = 5_000
 
 
 @dataclass(slots=True)
@@ -60,6 +64,8 @@ class Batch:
         self._fetched: dict[UUID, _Fetched] = {}
         self._doubles: list[tuple[str, str]] = []
         self._raw: list[RawLetter] = []
+        #: Redis ids of those that come again by another way.
+        self._left: list[str] = []
         self._claimed: dict[UUID, Claimed | Refused] = {}
         #: Under which identity each was claimed: the process may be declared lost and renewed before it hands them on.
         self._under: dict[UUID, UUID] = {}
@@ -110,24 +116,34 @@ class Batch:
         process.in_hand.claim_ends(self._claim_id)
 
     def _claim_some(self, process: WorkerProcess, copies: Sequence[Copy], repeated: bool) -> None:
-        """One statement for all; if PostgreSQL refuses it, halves, until the copy that it refuses stands alone."""
+        """One statement for all; if PostgreSQL refuses it, parts, until the copy that it refuses stands alone.
+
+        So for one whose key or row is in somebody's open transaction: the others do not wait for it.
+        """
         if not copies:
             return
         holder = process.holder
         try:
             answers = claim(holder, self._claim_id, copies, dedupe_s=process.settings.dedupe_s, repeated=repeated)
         except psycopg2.Error as error:
-            if is_infrastructure(error):
+            if is_infrastructure(error) and not is_contention(error):
                 raise
             if len(copies) == 1:
-                self._refuse(copies[0], error)
+                self._leave(copies[0]) if is_contention(error) else self._refuse(copies[0], error)
                 return
-            middle = len(copies) // 2
-            self._claim_some(process, copies[:middle], repeated)
-            self._claim_some(process, copies[middle:], repeated)
+            for part in _parts(copies):
+                self._claim_some(process, part, repeated)
             return
         self._claimed |= answers
         self._under |= dict.fromkeys(answers, holder.id)
+
+    def _leave(self, copy: Copy) -> None:
+        """It comes again: a released copy when the sweep misses it, a plain send by way of its delay queue."""
+        one = self._fetched[copy.job_id]
+        if copy.release is None:
+            self._broker.enqueue_later(one.message, _AGAIN_MS)
+        self._left.append(self._fetched.pop(copy.job_id).redis_id)
+        event("copy_comes_again", "WARNING", queue=self._queue, actor=copy.actor, job_id=str(copy.job_id))
 
     def _refuse(self, copy: Copy, error: BaseException) -> None:
         one = self._fetched.pop(copy.job_id)
@@ -151,6 +167,7 @@ class Batch:
             answers.settled.append(Settled(self._queue, one.redis_id, answer.dead))
             if answer.holder is not None:
                 blocked.append(Blocked(answer.holder, "", 0.0))
+        answers.settled += [Settled(self._queue, redis_id) for redis_id in self._left]
         for redis_id, actor in self._doubles:
             metrics.copy_refused(actor, RefusedCopy.DUPLICATE.value)
             answers.settled.append(Settled(self._queue, redis_id))
@@ -184,6 +201,15 @@ class Batch:
         if message.queue_name != self._queue:
             message = message.copy(queue_name=self._queue)
         return ClaimedMessage(message, held)
+
+
+def _parts(copies: Sequence[Copy]) -> tuple[Sequence[Copy], Sequence[Copy]]:
+    """Those that name a key apart, since only a key is waited for as a rule; else halves."""
+    keyed = [copy for copy in copies if copy.release is None and copy.dispatch_key != str(copy.job_id)]
+    if keyed and len(keyed) < len(copies):
+        return [copy for copy in copies if copy not in keyed], keyed
+    middle = len(copies) // 2
+    return copies[:middle], copies[middle:]
 
 
 def _unreadable(held: Held, error: BaseException) -> Finish:

@@ -163,7 +163,8 @@ class LedgerConsumer(Consumer):
             if not is_infrastructure(error):
                 raise
             event("claim_waits", "WARNING", queue=self.queue_name, copies=len(batch.redis_ids()), error=error)
-            process.stopping.wait(self._wait_s)
+            # A stop wakes it at once, and does not have it ask without a pause until the worker threads have ended.
+            time.sleep(self._wait_s) if process.stopping.is_set() else process.stopping.wait(self._wait_s)
             self._wait_s = min(self._wait_s * 2, _LONGEST_WAIT_S)
             return
         self._wait_s = _FIRST_WAIT_S

@@ -31,8 +31,10 @@ def finish_waiting(process: WorkerProcess, held: Held, done: Finish) -> None:
             finished = finish(held.worker_id, [done], dedupe_s=process.settings.dedupe_s)
         except (psycopg2.Error, DispatchContended) as error:
             if not is_infrastructure(error):
-                bare = finish_report.without_texts(done)
+                event("finish_refused", "ERROR", job_id=str(held.claim.job_id), actor=held.actor, error=error)
+                bare = finish_report.barer(done)
                 if bare == done:
+                    process.in_hand.remove([held])  # the heartbeat gives the job back
                     raise
                 done = bare
                 continue

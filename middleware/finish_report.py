@@ -14,7 +14,7 @@ from middleware.redis_broker import Settled
 from models.job_status import JobStatus
 from models.ledger.finish import Failure, Finish, Finished
 from policy.keys import run_key
-from policy.states import FINISHED_STATES, JobState, RunStatus
+from policy.states import FINISHED_STATES, DeadReason, JobState, RunStatus
 
 if TYPE_CHECKING:
     from middleware.worker_process import WorkerProcess
@@ -61,6 +61,30 @@ def without_texts(done: Finish) -> Finish:
     """The same outcome with everything left out that a row could refuse."""
     failure = done.failure and Failure(done.failure.error_class[:200], "(text refused by the ledger)", "", "refused")
     return done._replace(failure=failure, result=None)
+
+
+def barer(done: Finish) -> Finish:
+    """What to write where PostgreSQL has refused `done`; the same again where nothing is left to leave out."""
+    bare = without_texts(done)
+    return bare if bare != done else _refused_by_ledger(done)
+
+
+def _refused_by_ledger(done: Finish) -> Finish:
+    """What is written where the outcome itself is refused, its follow-ups included: running it again would not help."""
+    rule = DeadReason.REFUSED_BY_LEDGER.value
+    text = "the ledger refused what was to be written of this attempt"
+    return Finish(
+        done.claim,
+        RunStatus.FAILED.value,
+        JobState.DEAD.value,
+        started_after_s=done.started_after_s,
+        duration_s=done.duration_s,
+        verdict="terminal",
+        rule=rule.replace("_", "-"),
+        death=rule,
+        failure=Failure("RefusedByLedger", text, "", rule),
+        redis_id=done.redis_id,
+    )
 
 
 def settled(held: Held, done: Finish, *, stale: bool = False) -> Settled:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import threading
 import time
+from collections import deque
 from collections.abc import Sequence
 from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING
@@ -20,7 +21,7 @@ from middleware.in_hand import Held
 from middleware.logs import event
 from middleware.settling import Committed, Item, Settling
 from models.database import close_connection
-from models.faults import is_infrastructure
+from models.faults import is_contention, is_infrastructure
 from models.ledger.finish import Finish, finish
 from policy.errors import DispatchContended
 
@@ -35,6 +36,8 @@ _GATHER_S = 0.015
 _SETTLE_S = 2.0
 _FIRST_WAIT_S = 0.1
 _LONGEST_WAIT_S = 2.0
+#: Seconds between tries of finishes that wait for somebody's open transaction; each waits for the lock, too.
+_APART_S = 1.0
 #: Seconds of idleness after which the writer looks whether it should end.
 _IDLE_S = 0.2
 
@@ -47,6 +50,9 @@ class FinishWriter(threading.Thread):
         self._process = process
         self._queue: SimpleQueue[Item] = SimpleQueue()
         self.settling = Settling(process)
+        #: Finishes that wait for somebody's open transaction, tried one by one between the batches.
+        self._apart: deque[Item] = deque()
+        self._apart_from_s = 0.0
         self._ending = threading.Event()
         self._deadline_s = float("inf")
 
@@ -73,8 +79,10 @@ class FinishWriter(threading.Thread):
                 batch = self._take()
                 if batch:
                     self._write_surely(batch)
-                elif self._ending.is_set():
+                elif self._ending.is_set() and not self._apart:
                     return
+                if self._apart and time.monotonic() >= self._apart_from_s:
+                    self._write_surely([self._apart.popleft()])
                 if time.monotonic() > self._deadline_s:
                     return
         finally:
@@ -116,7 +124,7 @@ class FinishWriter(threading.Thread):
                 self._write(batch)
                 return
             except (psycopg2.Error, DispatchContended) as error:
-                if not is_infrastructure(error) or isinstance(error, DispatchContended):
+                if is_contention(error) or not is_infrastructure(error):
                     self._write_apart(batch, error)
                     return
                 event("finish_waits", "WARNING", finishes=len(batch), error=error)
@@ -133,9 +141,9 @@ class FinishWriter(threading.Thread):
         self.settling.put(Committed(batch, finished))
 
     def _write_apart(self, batch: list[Item], error: BaseException) -> None:
-        """PostgreSQL refuses a row: halves, until it stands alone; that one is finished with no texts.
+        """PostgreSQL refuses a row: halves, until it stands alone; that one is finished with no texts, or else as dead.
 
-        One that waits for a key of its follow-ups, in somebody's open transaction, lets the others go first.
+        One whose row, or a key of its follow-ups, is in somebody's open transaction waits alone; the others go on.
         """
         if len(batch) > 1:
             middle = len(batch) // 2
@@ -143,12 +151,13 @@ class FinishWriter(threading.Thread):
             self._write_until_done(batch[middle:])
             return
         held, done = batch[0]
-        if isinstance(error, DispatchContended):
+        if is_contention(error):
             event("finish_waits", "WARNING", finishes=1, error=error)
-            self._queue.put((held, done))
+            self._apart.append((held, done))
+            self._apart_from_s = time.monotonic() + _APART_S
             return
         event("finish_refused", "ERROR", job_id=str(held.claim.job_id), actor=held.actor, error=error)
-        bare = finish_report.without_texts(done)
+        bare = finish_report.barer(done)
         if bare == done:
             # Nothing left to leave out: the heartbeat gives the job back once it is no longer in hand.
             self._process.in_hand.remove([held])

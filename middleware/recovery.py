@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from uuid import UUID
 
+import psycopg2
+
 from middleware import metrics
 from middleware.logs import event
 from middleware.started_slots import drop_started, read_started
@@ -45,7 +47,10 @@ def recover(process: WorkerProcess) -> int:
     for worker_id, host, declared_s in workers.lost_workers_with_jobs():
         ours = host == process.holder.host
         if ours or declared_s > _OWN_HOST_FIRST_S:
-            count += _recover_worker(process, worker_id, process.slots_folder if ours else None)
+            try:
+                count += _recover_worker(process, worker_id, process.slots_folder if ours else None)
+            except psycopg2.Error as error:  # what is the matter with one worker's jobs keeps no other's waiting
+                event("recovery_waits", "WARNING", worker_id=str(worker_id), error=error)
     return count
 
 
@@ -87,7 +92,7 @@ def _recover_worker(process: WorkerProcess, worker_id: UUID, folder: Path | None
     if count:
         # From the last beat until the last of its jobs is pending: what a waiting customer would have measured.
         metrics.recovered(workers.silent_s(worker_id))
-    if folder:
+    if folder and not workers.held_by(worker_id):  # a job whose row is locked is left to the next pass
         drop_started(folder, worker_id)
     return count
 

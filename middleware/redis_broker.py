@@ -13,7 +13,7 @@ from uuid import uuid4
 import redis
 from dramatiq import Message, Middleware
 from dramatiq.brokers.redis import RedisBroker
-from dramatiq.common import current_millis, q_name
+from dramatiq.common import current_millis, dq_name, q_name
 from redis.backoff import NoBackoff
 from redis.maint_notifications import MaintNotificationsConfig
 from redis.retry import Retry
@@ -121,6 +121,12 @@ class LedgerRedisBroker(QuickHooks, RedisBroker):
     def do_enqueue(self, queue_name: str, redis_id: str, data: bytes) -> None:
         """Dramatiq's own enqueue, with the wake-up that an idle consumer waits for."""
         self.push([Push(queue_name, redis_id, data)], bounded=False)
+
+    def enqueue_later(self, message: Message[Any], delay_ms: int) -> None:
+        """Another copy of a fetched message, by way of the delay queue. No hook runs: they have run for this one."""
+        options = {**message.options, "eta": current_millis() + delay_ms, "redis_message_id": str(uuid4())}
+        later = message._replace(queue_name=dq_name(message.queue_name), options=options)
+        self.push([Push(later.queue_name, options["redis_message_id"], later.encode())], bounded=False)
 
     def push(self, pushes: Sequence[Push], *, bounded: bool) -> list[bool]:
         """Make copies ready in one round trip; False for those that a full ready list (if `bounded`) turned away.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import peewee
 import psycopg2
+import psycopg2.errors
 
 from policy.errors import DispatchContended, LedgerUnavailable
 
@@ -20,6 +21,11 @@ def connection_broke(error: psycopg2.Error) -> bool:
     return (
         isinstance(error, (psycopg2.OperationalError, psycopg2.InterfaceError)) or type(error) is psycopg2.DatabaseError
     )
+
+
+def is_contention(error: BaseException) -> bool:
+    """Whether somebody's open transaction holds a row or a key: only who wants that one has to wait."""
+    return isinstance(error, (DispatchContended, psycopg2.errors.LockNotAvailable))
 
 
 def is_infrastructure(error: BaseException) -> bool:

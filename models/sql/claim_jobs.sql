@@ -11,15 +11,16 @@ copy AS MATERIALIZED (
     WITH ORDINALITY AS copy (id, release, key, actor, queue, payload, client, allowed, correlation, causation, source,
                              requested_at, traceparent, place)),
 -- What moves is decided on the locked rows, which nobody else can change any more. Said of the table that is updated, the
--- same conditions have the planner read every queued job, and expect one: a loop of every copy over every other.
+-- same conditions have the planner read every queued job, and expect one: a loop of every copy over every other. So would a
+-- plain state = 'queued' here. Rows in other states are not waited for: a running job's may be locked for long.
 locked AS MATERIALIZED (
-  SELECT job.id, job.release, job.state = 'queued' AS waits
-  FROM background_job AS job WHERE job.id = ANY ($6::uuid[]) ORDER BY job.id FOR UPDATE),
+  SELECT job.id, job.release FROM background_job AS job
+  WHERE job.id = ANY ($6::uuid[]) AND job.state IN ('queued', '') ORDER BY job.id FOR UPDATE),
 moved AS (
   UPDATE background_job AS job
   SET state = 'running', fence = job.fence + 1, attempts = job.attempts + 1, claim_id = $2, worker_id = $1
   FROM copy JOIN locked USING (id, release) CROSS JOIN alive
-  WHERE job.id = locked.id AND locked.waits
+  WHERE job.id = locked.id
   RETURNING job.*),
 made AS (
   INSERT INTO background_job (
@@ -29,7 +30,7 @@ made AS (
          copy.client, 'running', copy.requested_at, 1, 1, $2, $1, copy.allowed, copy.correlation, copy.causation,
          copy.source, copy.requested_at, copy.traceparent
   FROM copy CROSS JOIN alive
-  WHERE copy.release IS NULL AND NOT EXISTS (SELECT FROM locked WHERE locked.id = copy.id)
+  WHERE copy.release IS NULL
   ORDER BY copy.key, copy.id
   ON CONFLICT DO NOTHING
   RETURNING *),

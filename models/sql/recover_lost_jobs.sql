@@ -1,10 +1,11 @@
 -- Jobs of lost workers (and of stopped ones) go back to pending and their attempts close as LOST. $1 ids that counted a crash, $2 suspects,
--- $3 workers, $4 how many at most. A job at its crash limit ($5) dies as poison.
+-- $3 workers, $4 how many at most. A job at its crash limit ($5) dies as poison. One whose row a frozen session keeps
+-- locked, in a guard perhaps, is left to a later pass.
 WITH lost AS MATERIALIZED (
   SELECT job.id FROM background_job AS job JOIN worker ON worker.id = job.worker_id
   WHERE job.state = 'running' AND (worker.lost_at IS NOT NULL OR worker.stopped_at IS NOT NULL)
     AND job.worker_id = ANY ($3::uuid[])
-  ORDER BY job.id LIMIT $4 FOR UPDATE OF job),
+  ORDER BY job.id LIMIT $4 FOR UPDATE OF job SKIP LOCKED),
 moved AS (
   UPDATE background_job AS job
   SET crashes = job.crashes + (job.id = ANY ($1::uuid[]))::int,

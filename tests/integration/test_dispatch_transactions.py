@@ -9,10 +9,12 @@ import time
 import psycopg2.extensions
 import pytest
 
+from actors.dispatch import Job, dispatch_many
 from models import database as db
 from models.database import atomic, query
 from models.ledger.dispatch import Blocked, Inserted, Wanted, dispatch_jobs
 from policy.errors import DispatchContended
+from tests.broker_cases import actor_on, broker_on
 from tests.ledger_cases import (
     dispatched,
     in_threads,
@@ -156,3 +158,23 @@ def test_expired_key_let_go_in_a_transaction_that_rolls_back_is_still_held() -> 
         raise KeyError
 
     assert query("SELECT id FROM background_job WHERE holds_key") == [(job.id,)]
+
+
+def test_bulk_of_thousands_is_dispatched_whole_or_not_at_all(ledger_database: str, redis_url: str) -> None:
+    actor = actor_on(broker_on(redis_url))
+    jobs = [Job(actor, (number,)) for number in range(1_500)]
+    db.close_connection()
+    db.connect(ledger_database, lock_timeout_ms=100)
+
+    with other_session(ledger_database) as cursor:
+        cursor.execute(
+            "INSERT INTO background_job (id, dispatch_key, key_expires_at, actor, queue, payload, state, run_at,"
+            " correlation_id, requested_at)"
+            " VALUES (gen_random_uuid(), 'busy', now(), 'a', 'default', '', 'pending', now(), '-', now())"
+        )
+        with pytest.raises(DispatchContended):
+            dispatch_many([*jobs, Job(actor, dispatch_key="busy")])
+
+    assert query("SELECT count(*) FROM background_job") == [(0,)]
+    assert len(dispatch_many(jobs)) == 1_500
+    assert query("SELECT count(*) FROM background_job") == [(1_500,)]

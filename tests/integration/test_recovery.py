@@ -139,7 +139,7 @@ def test_two_recoveries_at_once_recover_each_job_once(process: WorkerProcess) ->
         ]
     )
 
-    assert sorted(counts) == [0, 0, 0, 20]
+    assert sum(counts) == 20, "whoever met a locked row left it to the one who had it"
     assert job_row(jobs[0].id, "crashes", "release") == (1, 2)
 
 
