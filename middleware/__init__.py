@@ -20,13 +20,14 @@ def stack(*, results: Middleware | None = None, health: Callable[[], int] | None
     Raises SettingInvalid for a setting that is not of its kind, ServersNotFound when no PostgreSQL is known.
     """
     # Imported here, so that using one concern of this package does not load all the others.
-    from dramatiq.middleware import AgeLimit, AsyncIO, CurrentMessage, Pipelines, ShutdownNotifications, TimeLimit
+    from dramatiq.middleware import AgeLimit, CurrentMessage, Pipelines, ShutdownNotifications, TimeLimit
 
     from middleware.callbacks import LedgerCallbacks
     from middleware.claims import Claims
     from middleware.configuration import connect_database, settings_in_force
     from middleware.correlation import Correlation
     from middleware.dead_letters import DeadLetters
+    from middleware.event_loop import EventLoop
     from middleware.failures import Failures
     from middleware.health_fork import Health
     from middleware.ledger_gauges import serve
@@ -43,7 +44,7 @@ def stack(*, results: Middleware | None = None, health: Callable[[], int] | None
         *([Tracing()] if available() else []),  # an attempt's span: from the claim until the verdict stands
         DeadLetters(),  # names the deaths that no verdict gave, before the claim is finished
         AgeLimit(),  # looks at the row's envelope, so only once there is a claim
-        AsyncIO(),  # the event loop of async actors
+        EventLoop(),  # of async actors
         LedgerCallbacks(),  # what it sends becomes jobs of the finish
         Pipelines(),  # the same
         *([results] if results is not None else []),  # before the verdict is acted on, after it is known

@@ -58,8 +58,14 @@ class Watchdog(threading.Thread):
         self._count()
 
     def run(self) -> None:
-        """Look until something is missing; then ask for a graceful stop, and do without one at the deadline."""
+        """Look until something is missing; then ask for a graceful stop, and do without one at the deadline.
+
+        Where the main thread has gone there is nothing left to ask: a second signal ended it, and a thread of the
+        application's keeps the process.
+        """
         while not self._ending.wait(self._look_s):
+            if not threading.main_thread().is_alive():
+                self._exit_at_once()
             dead = self.dead() + self.shut()
             if not self._shut:
                 self._write_pulse(dead)
@@ -126,10 +132,13 @@ class Watchdog(threading.Thread):
         event("threads_missing", "CRITICAL", threads=dead, worker_id=str(self._process.holder.id))
         os.kill(os.getpid(), signal.SIGTERM)
         if not self._ending.wait(self._exit_within_s):
-            event("process_ended_hard", "CRITICAL", waited_s=self._exit_within_s)
-            flush()
-            # Whatever holds the process up may hold sys.exit() up, too; the ledger gives back what it had in hand.
-            os._exit(1)
+            self._exit_at_once(self._exit_within_s)
+
+    def _exit_at_once(self, waited_s: float = 0.0) -> None:
+        """Whatever holds the process up holds sys.exit() up, too; the ledger gives back what it had in hand."""
+        event("process_ended_hard", "CRITICAL", waited_s=waited_s)
+        flush()
+        os._exit(1)
 
 
 def _name(thread: threading.Thread) -> str:
