@@ -36,6 +36,7 @@ __all__ = ["Done", "Found", "Guard", "NotFound", "Refused", "Unknown", "once"]
 _ASK_AGAIN_S = 5.0
 
 Guard = Callable[[], "str | None"]
+Lookup = Callable[[], "Found | NotFound | Unknown | type[NotFound] | type[Unknown]"]
 _Answer = TypeVar("_Answer")
 
 
@@ -79,7 +80,7 @@ def once(
     kind: str,
     guard: Guard | None = None,
     idempotent_for_s: float | None = None,
-    lookup: Callable[[], Found | NotFound | Unknown] | None = None,
+    lookup: Lookup | None = None,
 ) -> Done | Refused:
     """Do `call` at most once for `key`, for ever; give its stored result where it was done before.
 
@@ -117,7 +118,7 @@ class _Attempt:
     call: Call
     guard: Guard | None
     idempotent_for_s: float | None
-    lookup: Callable[[], Found | NotFound | Unknown] | None
+    lookup: Lookup | None
 
     def carry_out(self) -> Done | Refused:
         claim = self.held.claim
@@ -142,6 +143,8 @@ class _Attempt:
     def _look_up(self, found: ledger.Effect) -> Done | Refused:
         assert self.lookup is not None
         answer = self.lookup()
+        if answer is NotFound:  # `return NotFound` says the same
+            answer = NotFound()
         if isinstance(answer, Found):
             self._settle(EffectState.CONFIRMED, found.intent, answer.result)
             return Done(answer.result, replayed=True)
