@@ -248,6 +248,42 @@ def test_delay_that_is_no_number_is_refused(broker: LedgerRedisBroker, delay_ms:
         dispatch(actor_on(broker), delay_ms=delay_ms)
 
 
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"run_at": "2026-01-01"}, "run_at must be a datetime, not str"),
+        ({"dispatch_key": 5}, "a dispatch key must be a str, not int"),
+    ],
+)
+def test_value_of_another_kind_is_named(broker: LedgerRedisBroker, options: dict[str, Any], said: str) -> None:
+    with pytest.raises(TypeError, match=said):
+        dispatch(actor_on(broker), **options)
+
+
+def test_dispatch_of_what_is_no_actor_is_named() -> None:
+    with pytest.raises(TypeError, match="dispatch takes an actor, not str"):
+        dispatch(cast(Any, "ok"))
+
+
+def test_two_times_for_one_job_are_refused(broker: LedgerRedisBroker) -> None:
+    with pytest.raises(ValueError, match="give one of them"):
+        dispatch(actor_on(broker), run_at=datetime.now(timezone.utc), delay_ms=0)
+
+
+def test_refused_duplicate_is_told_with_its_holder_and_its_own_ids(
+    broker: LedgerRedisBroker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[tuple[str, dict[str, object]]] = []
+    monkeypatch.setattr("actors.dispatch.event", lambda name, *level, **fields: told.append((name, fields)))
+    actor = actor_on(broker)
+    holder = done(dispatch(actor, dispatch_key="k", client_id="c1", correlation_id="first"))
+
+    dispatch(actor, dispatch_key="k", client_id="c2", correlation_id="second")
+
+    ids = {"dispatch_key": "k", "correlation_id": "second", "client_id": "c2", "actor": actor.actor_name}
+    assert told == [("dispatch_refused_duplicate", {"job_id": holder.job_id, **ids})]
+
+
 class Pendulum(datetime):
     """A library's own kind of time."""
 
