@@ -45,6 +45,7 @@ def test_a_second_try_of_the_same_mail_has_the_same_digest(
 
     ((state, reference, digest),) = first
     assert (state, reference) == ("FAILED", None)
+    assert digest
     assert query("SELECT state, request_digest FROM side_effect") == [("CONFIRMED", digest)]
 
 
