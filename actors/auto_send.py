@@ -17,7 +17,7 @@ from messaging import draft_store
 from messaging.draft_store import Outgoing
 from messaging.formats import Channel, parts_of, unfit
 from messaging.gate import gate
-from messaging.transport import idempotent_for_s, known_as, send_part, sent_part
+from messaging.transport import idempotent_for_s, known_as, provider_of, request_digest, send_part, sent_part
 from middleware import metrics
 from middleware.configuration import settings_in_force
 from middleware.in_hand import Held, current_held
@@ -87,6 +87,8 @@ def _send_once(outgoing: Outgoing, part: int, held: Held, guard: Callable[[], st
         kind=outgoing.channel,
         guard=guard,
         idempotent_for_s=idempotent_for_s(outgoing.channel, settings),
+        provider=provider_of(outgoing.channel),
+        request_digest=request_digest(outgoing, part),
     )
     if isinstance(answer, Done):
         late_s = draft_store.record_sent(outgoing, sent_part(outgoing, key, answer.result, held.database_now()), part)

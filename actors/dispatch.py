@@ -98,9 +98,10 @@ def dispatch(
     """Have `actor` run once for `dispatch_key` (by default: for this call).
 
     Inside `atomic()` it commits or rolls back with the caller. Raises DispatchContended (retriable) when somebody's
-    open transaction keeps the key busy, ValueError for a bad key or a naive `run_at`, TypeError for arguments that
-    cannot be encoded, psycopg2.Error when the ledger is away: then nothing was dispatched, unless it was the reply that
-    got lost and the ledger could not be asked again. Repeat it under the same `dispatch_key`, and nothing can double.
+    open transaction keeps the key busy, ValueError for a bad key, a naive `run_at` or one beside a `delay_ms`,
+    TypeError for values of another kind and arguments that cannot be encoded, psycopg2.Error when the ledger is away:
+    then nothing was dispatched, unless it was the reply that got lost and the ledger could not be asked again. Repeat
+    it under the same `dispatch_key`, and nothing can double.
     """
     job = Job(actor, args, kwargs, dispatch_key, client_id, run_at, delay_ms, correlation_id, source)
     return dispatch_many([job])[0]
@@ -169,12 +170,7 @@ def _room(chunk: Sequence[_Addressed]) -> int:
 
 
 def _wanted(job: Job) -> Wanted:
-    if job.run_at is not None and job.run_at.utcoffset() is None:
-        raise ValueError("run_at must be an aware datetime, such as datetime.now(timezone.utc)")
-    if job.dispatch_key == "":
-        raise ValueError("a dispatch key must not be empty")
-    if job.delay_ms is not None and not math.isfinite(job.delay_ms):
-        raise ValueError(f"delay_ms must be a number of milliseconds, not {job.delay_ms}")
+    _check(job)
     options: dict[str, Any] = {"source": job.source or _SOURCE}
     if job.dispatch_key is not None:
         options["dispatch_key"] = job.dispatch_key
@@ -197,8 +193,28 @@ def _wanted(job: Job) -> Wanted:
     return wanted_job(broker, message, job_id=job_id, run_at=job.run_at, delay_ms=job.delay_ms)
 
 
+def _check(job: Job) -> None:
+    """Raises as `dispatch` says."""
+    if job.run_at is not None:
+        if not isinstance(job.run_at, datetime):
+            raise TypeError(f"run_at must be a datetime, not {type(job.run_at).__name__}")
+        if job.run_at.utcoffset() is None:
+            raise ValueError("run_at must be an aware datetime, such as datetime.now(timezone.utc)")
+        if job.delay_ms is not None:
+            raise ValueError("run_at and delay_ms both say when: give one of them")
+    if job.dispatch_key is not None and not isinstance(job.dispatch_key, str):
+        raise TypeError(f"a dispatch key must be a str, not {type(job.dispatch_key).__name__}")
+    if job.dispatch_key == "":
+        raise ValueError("a dispatch key must not be empty")
+    if job.delay_ms is not None and not math.isfinite(job.delay_ms):
+        raise ValueError(f"delay_ms must be a number of milliseconds, not {job.delay_ms}")
+
+
 def _broker_of(job: Job) -> Broker:
-    return job.actor.broker
+    try:
+        return job.actor.broker
+    except AttributeError as error:
+        raise TypeError(f"dispatch takes an actor, not {type(job.actor).__name__}") from error
 
 
 def _answers(chunk: Sequence[_Addressed], inserted: Sequence[Inserted | Blocked]) -> list[Dispatched | Duplicate]:
@@ -235,9 +251,16 @@ def _after_commit(
     for one in inserted:
         metrics.job_dispatched(one.actor, one.source)
     events("job_dispatched", [_said(one, dispatched[one.id].enqueued) for one in inserted])
-    for one, _ in blocked:
+    for one, holder in blocked:
         metrics.job_duplicate(one.actor)
-        event("dispatch_refused_duplicate", dispatch_key=one.dispatch_key, actor=one.actor)
+        event(
+            "dispatch_refused_duplicate",
+            job_id=str(holder.job_id),
+            dispatch_key=one.dispatch_key,
+            correlation_id=one.correlation_id,
+            actor=one.actor,
+            client_id=one.client_id,
+        )
     try:
         count_duplicates([answer for _, answer in blocked])
     except psycopg2.Error as error:

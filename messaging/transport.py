@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import smtplib
 from datetime import datetime
 from typing import Any
@@ -38,6 +40,28 @@ def idempotent_for_s(channel: str, settings: Settings) -> float | None:
     return honoured_s.get(channel) or None
 
 
+def provider_of(channel: str) -> str:
+    """Who carries it: mail goes by SMTP, anything else by the provider of its channel."""
+    return "smtp" if channel == Channel.EMAIL.value else channel
+
+
+def request_digest(outgoing: Outgoing, part: int) -> str:
+    """SHA-256, in hex digits, of what that part (from 1) says to whom; no time is in it: a repeat has the same."""
+    mail = outgoing.channel == Channel.EMAIL.value
+    said = {
+        "channel": outgoing.channel,
+        "to": outgoing.recipient_address,
+        "from": outgoing.sender_address if mail else outgoing.trigger_recipient,
+        "subject": outgoing.subject if mail else None,
+        "text": outgoing.content if mail else outgoing.parts[part - 1],
+        "part": part,
+        "parts": len(outgoing.parts),
+        "in_reply_to": outgoing.in_reply_to if mail else outgoing.trigger_identity,
+        "thread": outgoing.thread,
+    }
+    return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()
+
+
 def sent_part(outgoing: Outgoing, key: str, result: Any, otherwise_at: datetime) -> SentMail:
     """What the effect remembers; an outcome that an operator settled has only what is derived from its key, and is
     dated `otherwise_at`.
@@ -66,7 +90,12 @@ def _send_mail(outgoing: Outgoing, key: str, now: datetime, url: str | None, tim
     except (OSError, smtplib.SMTPException) as error:
         # `send_mail` raises these only while nothing has been taken; what is open it calls OutcomeUnknown.
         raise NothingDone(f"{type(error).__name__} before the mail was taken") from error
-    return {"message_id": receipt.message_id, "sent_at": now.isoformat(), "response": receipt.response[:200]}
+    return {
+        "message_id": receipt.message_id,
+        "provider_reference": receipt.message_id,
+        "sent_at": now.isoformat(),
+        "response": receipt.response[:200],
+    }
 
 
 def _send_text(

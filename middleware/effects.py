@@ -36,6 +36,7 @@ __all__ = ["Done", "Found", "Guard", "NotFound", "Refused", "Unknown", "once"]
 _ASK_AGAIN_S = 5.0
 
 Guard = Callable[[], "str | None"]
+Lookup = Callable[[], "Found | NotFound | Unknown | type[NotFound] | type[Unknown]"]
 _Answer = TypeVar("_Answer")
 
 
@@ -79,13 +80,16 @@ def once(
     kind: str,
     guard: Guard | None = None,
     idempotent_for_s: float | None = None,
-    lookup: Callable[[], Found | NotFound | Unknown] | None = None,
+    lookup: Lookup | None = None,
+    provider: str | None = None,
+    request_digest: str | None = None,
 ) -> Done | Refused:
     """Do `call` at most once for `key`, for ever; give its stored result where it was done before.
 
     `guard` runs inside the intent's transaction, with which all that it writes is committed, and gives a refusal or
     None; what it raises leaves nothing intended. `lookup` asks the other side what became of an attempt that was cut
-    off; `idempotent_for_s` says how long it honours our key.
+    off; `idempotent_for_s` says how long it honours our key. `provider` (who is asked) and `request_digest` (for what)
+    are kept with the intent for those who read it: nothing is decided by them.
     Raises EffectInTransaction inside a transaction, StaleClaim when this claim is over, Reschedule while another live
     claim has the effect open or the ledger is away, OutcomeUnknown when nobody can know, and whatever `call` raises.
     """
@@ -97,8 +101,9 @@ def once(
         raise EffectInTransaction
     if held is None or process is None:
         raise StaleClaim("once() needs a claimed job: call it from an actor")
+    asked = (provider, request_digest)
     with tracing.span(f"effect {kind}", "client", effect_key=key, kind=kind) as span:
-        answer = _Attempt(held, process, key, kind, call, guard, idempotent_for_s, lookup).carry_out()
+        answer = _Attempt(held, process, key, kind, call, guard, idempotent_for_s, lookup, asked).carry_out()
         if isinstance(answer, Done):
             span.say(effect="replayed" if answer.replayed else "confirmed")
         else:
@@ -117,7 +122,9 @@ class _Attempt:
     call: Call
     guard: Guard | None
     idempotent_for_s: float | None
-    lookup: Callable[[], Found | NotFound | Unknown] | None
+    lookup: Lookup | None
+    #: Provider and digest of the request, as they were given.
+    asked: tuple[str | None, str | None]
 
     def carry_out(self) -> Done | Refused:
         claim = self.held.claim
@@ -142,6 +149,8 @@ class _Attempt:
     def _look_up(self, found: ledger.Effect) -> Done | Refused:
         assert self.lookup is not None
         answer = self.lookup()
+        if answer is NotFound:  # `return NotFound` says the same
+            answer = NotFound()
         if isinstance(answer, Found):
             self._settle(EffectState.CONFIRMED, found.intent, answer.result)
             return Done(answer.result, replayed=True)
@@ -166,6 +175,7 @@ class _Attempt:
             self.held.worker_id,
             self.idempotent_for_s,
             repeats,
+            *self.asked,
         )
         crash_point("effect.before_intent")
         answer = self._ask(lambda: ledger.intend(intent, seen=found, guard=self.guard))

@@ -115,8 +115,15 @@ def status(held: Held, done: Finish) -> JobStatus:
         started_at=started_at,
         finished_at=held.database_now(),
         duration_ms=None if done.duration_s is None else round(done.duration_s * 1000, 3),
-        last_error=done.failure.message if done.failure else None,
+        last_error=_why(done),
     )
+
+
+def _why(done: Finish) -> str | None:
+    """Why it is not done: the error, or what was decided, by which rule, and for which reason."""
+    if done.failure is not None or done.verdict is None:
+        return done.failure.message if done.failure else None
+    return f"{done.verdict} ({done.rule})" + (f": {done.reason}" if done.reason else "")
 
 
 def running_statuses(claimed: Sequence[Held]) -> list[JobStatus]:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from middleware import log_lines
+from policy.errors import Cancelled, Reschedule, Throttled
 
 #: (logger name, level name, event or text, fields) -> None
 Write = Callable[[str, str, str, Mapping[str, object]], None]
@@ -26,6 +27,9 @@ CHATTY = {
     "asyncio": logging.INFO,
     "redis": logging.INFO,
 }
+
+#: What an actor raises to decide: no error, and so neither at that level nor with its places.
+DECISIONS = (Cancelled, Reschedule, Throttled)
 
 #: Characters of a library's free text.
 LONGEST_MESSAGE = 1000
@@ -135,6 +139,9 @@ class Intercept(logging.Handler):
         if rewritten is None:
             return
         error = record.exc_info[1] if record.exc_info else None
+        if rewritten.event == "actor_raised" and isinstance(error, DECISIONS):
+            self._write(record.name, "INFO", "actor_raised_expected", {"error_class": type(error).__name__})
+            return
         fields = rewritten.fields
         if error is not None:
             fields = {**log_lines.error_fields(error, with_text=rewritten.quotable), **fields}

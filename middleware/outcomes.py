@@ -37,6 +37,8 @@ class Judgement:
     verdict: str
     rule: str
     failure: Failure | None
+    #: The error's text where it is a decision and no failure.
+    reason: str | None = None
 
 
 def judge(broker: Broker, message: Any, held: Held, error: BaseException) -> Judgement:
@@ -75,8 +77,9 @@ def _judged(held: Held, error: BaseException, budgets: Budgets, min_backoff_ms: 
         min_backoff_ms=min_backoff_ms,
         max_backoff_ms=max_backoff_ms,
     )
-    quiet = verdict.kind in (VerdictKind.CANCEL, VerdictKind.RESCHEDULE)
-    return Judgement(decision, verdict.kind.value, verdict.rule, None if quiet else failure_of(error))
+    if verdict.kind in (VerdictKind.CANCEL, VerdictKind.RESCHEDULE):
+        return Judgement(decision, verdict.kind.value, verdict.rule, None, _message_of(error))
+    return Judgement(decision, verdict.kind.value, verdict.rule, failure_of(error))
 
 
 def death(reason: DeadReason, rule: str, text: str) -> Judgement:
@@ -95,17 +98,26 @@ def failure_of(error: BaseException) -> Failure:
     frames = traceback.extract_tb(error.__traceback__)[-_FRAMES:]
     places = [f"{frame.filename.rpartition('/')[2]}:{frame.name}" for frame in frames]
     name = type(error).__qualname__
-    try:
-        text = str(error)
-    except Exception as broken:  # an error whose own __str__ raises must still be recorded
-        text = f"(its text could not be had: {type(broken).__name__})"
     trace = "".join(traceback.format_exception(type(error), error, error.__traceback__, limit=-_FRAMES))
     return Failure(
         error_class=cap_text(name, 200),
-        message=cap_text(text, _MESSAGE_BYTES),
+        message=_message_of(error),
         traceback=cap_text(trace, _TRACEBACK_BYTES, keep_end=True),
-        fingerprint=fingerprint(name, text, places),
+        fingerprint=fingerprint(name, _text_of(error), places),
     )
+
+
+def _message_of(error: BaseException) -> str:
+    """What the error says, as a row takes it; its class's name where it says nothing, as a time limit does."""
+    text = _text_of(error)
+    return cap_text(text if text.strip() else type(error).__qualname__, _MESSAGE_BYTES)
+
+
+def _text_of(error: BaseException) -> str:
+    try:
+        return str(error)
+    except Exception as broken:  # an error whose own __str__ raises must still be recorded
+        return f"(its text could not be had: {type(broken).__name__})"
 
 
 def finish_of(held: Held, judgement: Judgement | None, result: Any, follow_ups: Sequence[Wanted]) -> Finish:
@@ -136,6 +148,7 @@ def finish_of(held: Held, judgement: Judgement | None, result: Any, follow_ups: 
         verdict=judgement.verdict,
         rule=judgement.rule,
         death=decision.dead_reason.value if decision.dead_reason else None,
+        reason=judgement.reason,
         redis_id=held.redis_id,
         follow_ups=follow_ups,
     )

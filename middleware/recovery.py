@@ -9,11 +9,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from uuid import UUID
 
-import psycopg2
+            try:
+                recovered += _recover_worker(process, worker_id, process.slots_folder if ours else None)
+            except psycopg2.Error as error:  # what is the matter with one worker's jobs keeps no other's waiting
+                event("recovery_waits", "WARNING", worker_id=str(worker_id), error=error)
+    # Last of all: a Redis that hangs keeps nobody's jobs from coming back.
+    _tell_status(process, recovered)
+    return len(recovered)
 
 from middleware import metrics
 from middleware.logs import event
+from middleware.redis_broker import LedgerRedisBroker
 from middleware.started_slots import drop_started, read_started
+from models.job_status import JobStatus, write_statuses
 from models.ledger import workers
 from models.ledger.claim import Claimed
 from models.ledger.finish import uncount_crashes
@@ -43,15 +51,22 @@ def recover(process: WorkerProcess) -> int:
         for lost in workers.declare_lost(silent):
             metrics.worker_lost()
             event("worker_lost", "WARNING", worker_id=str(lost.id), host=lost.host, silent_s=round(lost.silent_s, 1))
-    count = 0
+    recovered: list[workers.RecoveredJob] = []
     for worker_id, host, declared_s in workers.lost_workers_with_jobs():
         ours = host == process.holder.host
         if ours or declared_s > _OWN_HOST_FIRST_S:
+<<<<<<< HEAD
             try:
                 count += _recover_worker(process, worker_id, process.slots_folder if ours else None)
             except psycopg2.Error as error:  # what is the matter with one worker's jobs keeps no other's waiting
                 event("recovery_waits", "WARNING", worker_id=str(worker_id), error=error)
     return count
+=======
+            recovered += _recover_worker(process, worker_id, process.slots_folder if ours else None)
+    # Last of all: a Redis that hangs keeps nobody's jobs from coming back.
+    _tell_status(process, recovered)
+    return len(recovered)
+>>>>>>> fix-core
 
 
 def _silent_workers(process: WorkerProcess) -> dict[UUID, datetime]:
@@ -77,8 +92,8 @@ def take_back_crashes(process: WorkerProcess, running: Sequence[Claimed]) -> Non
             event("poison_left", "WARNING", letter_id=str(letter_id), error=error)
 
 
-def _recover_worker(process: WorkerProcess, worker_id: UUID, folder: Path | None) -> int:
-    count = 0
+def _recover_worker(process: WorkerProcess, worker_id: UUID, folder: Path | None) -> list[workers.RecoveredJob]:
+    all_recovered: list[workers.RecoveredJob] = []
     held = [HeldJob(*row) for row in workers.held_by(worker_id)]
     verdict = blame(held, read_started(folder, worker_id) if folder else None)
     while recovered := workers.recover_jobs(
@@ -87,14 +102,44 @@ def _recover_worker(process: WorkerProcess, worker_id: UUID, folder: Path | None
         suspects=verdict.suspects,
         max_crashes=process.settings.max_crashes,
     ):
-        count += len(recovered)
+        all_recovered += recovered
         _report(recovered, verdict)
-    if count:
+    if all_recovered:
         # From the last beat until the last of its jobs is pending: what a waiting customer would have measured.
         metrics.recovered(workers.silent_s(worker_id))
     if folder and not workers.held_by(worker_id):  # a job whose row is locked is left to the next pass
         drop_started(folder, worker_id)
-    return count
+    return all_recovered
+
+
+def _tell_status(process: WorkerProcess, recovered: Sequence[workers.RecoveredJob]) -> None:
+    """Put the status documents right, which still say running; at best effort."""
+    if not recovered or not isinstance(process.broker, LedgerRedisBroker):
+        return
+    statuses, ttl_s = [_status(job) for job in recovered], process.settings.status_ttl_s
+    try:
+        process.broker.settle([], along=lambda line: write_statuses(line, statuses, ttl_s))
+    except redis.RedisError as error:
+        event("statuses_left", "WARNING", jobs=len(statuses), error=error)
+
+
+def _status(job: workers.RecoveredJob) -> JobStatus:
+    """The job's status document after the loss of its worker: when that died nobody knows, so there is no duration."""
+    dead = job.state == JobState.DEAD.value
+    return JobStatus(
+        client_id=job.client_id,
+        actor=job.actor,
+        status="failed",
+        run_id=str(job.id),
+        attempt=job.attempt,
+        dispatch_key=job.dispatch_key,
+        correlation_id=job.correlation_id,
+        source=job.source,
+        requested_at=job.requested_at,
+        started_at=job.began_at,
+        finished_at=job.lost_at,
+        last_error=f"{DeadReason.POISON.value}: {job.last_error}" if dead else job.last_error,
+    )
 
 
 def _report(recovered: list[workers.RecoveredJob], verdict: Blame) -> None:

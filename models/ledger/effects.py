@@ -49,6 +49,9 @@ class Intent:
     idempotent_for_s: float | None
     #: It repeats a call that may have happened already: a refusal leaves the outcome unknown.
     repeats: bool = False
+    #: Who is asked, and a digest of what for.
+    provider: str | None = None
+    request_digest: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,21 +217,24 @@ def _write_intent(intent: Intent, seen: Effect | None, refusal: str | None) -> i
         intent.claim_fence,
         state.value,
         refusal,
+        intent.provider,
+        intent.request_digest,
         intent.idempotent_for_s,
     )
     if seen is None:
         rows = query(
-            "INSERT INTO side_effect (kind, job_id, run_key, fence, state, refusal, idempotent_until, settled_at,"
-            " effect_key) SELECT kind, job, run_key, fence, state, refusal, clock_timestamp() + idempotent,"
-            " CASE WHEN refusal IS NOT NULL THEN clock_timestamp() END, key"
-            " FROM (VALUES (%s, %s::uuid, %s, %s, %s, %s::text, make_interval(secs => %s), %s))"
-            " AS v (kind, job, run_key, fence, state, refusal, idempotent, key)"
+            "INSERT INTO side_effect (kind, job_id, run_key, fence, state, refusal, provider, request_digest,"
+            " idempotent_until, settled_at, effect_key) SELECT kind, job, run_key, fence, state, refusal, provider,"
+            " digest, clock_timestamp() + idempotent, CASE WHEN refusal IS NOT NULL THEN clock_timestamp() END, key"
+            " FROM (VALUES (%s, %s::uuid, %s, %s, %s, %s::text, %s::text, %s::text, make_interval(secs => %s), %s))"
+            " AS v (kind, job, run_key, fence, state, refusal, provider, digest, idempotent, key)"
             " ON CONFLICT DO NOTHING RETURNING intents",
             (*values, intent.key),
         )
     else:
         rows = query(
             "UPDATE side_effect SET kind = %s, job_id = %s, run_key = %s, fence = %s, state = %s, refusal = %s,"
+            " provider = %s, request_digest = %s,"
             # The provider has honoured our key since the first intent; a repeated call does not renew that.
             " idempotent_until = CASE WHEN state = 'INTENDED' THEN idempotent_until"
             "   ELSE clock_timestamp() + make_interval(secs => %s) END,"

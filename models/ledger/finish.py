@@ -28,7 +28,8 @@ class Failure:
 class Finish(NamedTuple):
     """One attempt's outcome and what becomes of its job. `result` is JSON text; times are seconds.
 
-    Whatever is not a plain success carries a `verdict`; only then are the fields behind it written.
+    Whatever is not a plain success carries a `verdict`; only then are the fields behind it written. `reason` says why a
+    job was rescheduled or cancelled, to those who are told of the finish: the row has verdict and rule.
     """
 
     claim: Claimed
@@ -43,6 +44,7 @@ class Finish(NamedTuple):
     failure: Failure | None = None
     verdict: str | None = None
     rule: str | None = None
+    reason: str | None = None
     result: str | None = None
     death: str | None = None
     redis_id: str | None = None

@@ -44,7 +44,8 @@ def put_aside(letters: Sequence[RawLetter]) -> None:
                 letter.data,
                 letter.reason.value,
                 letter.error_class,
-                cap_text(letter.error_message, _ERROR_BYTES),
+                # An error without a text is told by its class, as in the rows of attempts.
+                cap_text(letter.error_message or letter.error_class, _ERROR_BYTES),
             ),
         )
 

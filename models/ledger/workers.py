@@ -24,7 +24,7 @@ class LostWorker:
 
 @dataclass(frozen=True, slots=True)
 class RecoveredJob:
-    """A lost worker's job, pending again (or dead as poison)."""
+    """A lost worker's job, pending again (or dead as poison), and the attempt that was lost with it."""
 
     id: UUID
     actor: str
@@ -32,6 +32,13 @@ class RecoveredJob:
     state: str
     client_id: str | None
     correlation_id: str
+    attempt: int
+    dispatch_key: str
+    source: str | None
+    requested_at: datetime
+    began_at: datetime | None
+    lost_at: datetime | None
+    last_error: str
 
 
 def register(holder: Holder, queues: Sequence[str], threads: int) -> None:

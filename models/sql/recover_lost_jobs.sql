@@ -24,12 +24,13 @@ closed AS (
       rule = CASE WHEN moved.id = ANY ($1::uuid[]) THEN 'crashed' WHEN moved.suspect THEN 'suspect' ELSE 'lost' END
   FROM moved
   WHERE run.run_key = moved.actor || ':' || moved.id || ':' || moved.attempts AND run.status = 'RUNNING'
-  RETURNING run.job_id, run.claimed_at),
+  RETURNING run.job_id, coalesce(run.started_at, run.claimed_at) AS began_at, run.finished_at),
 letters AS (
   INSERT INTO dead_letter (id, job_id, queue, payload, actor, client_id, correlation_id, reason, error_class, error_message)
   SELECT gen_random_uuid(), id, queue, payload, actor, client_id, correlation_id, 'poison', 'WorkerLost',
          'its worker was lost ' || crashes || ' times while running it'
   FROM moved WHERE state = 'dead'
   ON CONFLICT DO NOTHING)
-SELECT moved.id, moved.actor, moved.queue, moved.state, moved.client_id, moved.correlation_id
-FROM moved
+SELECT moved.id, moved.actor, moved.queue, moved.state, moved.client_id, moved.correlation_id, moved.attempts,
+       moved.dispatch_key, moved.source, moved.requested_at, closed.began_at, closed.finished_at, moved.last_error
+FROM moved LEFT JOIN closed ON closed.job_id = moved.id

@@ -69,7 +69,8 @@ def test_an_sms_goes_out_from_where_the_lead_wrote_to(process: WorkerProcess, se
     }
     assert result == {"sent": "p-1", "replayed": False}
     assert draft_row(rows.draft_id) == ("sent", None)
-    assert query("SELECT kind, state, provider_reference FROM side_effect") == [("sms", "CONFIRMED", "p-1")]
+    columns = "kind, state, provider, provider_reference, request_digest ~ '^[0-9a-f]{64}$'"
+    assert query(f"SELECT {columns} FROM side_effect") == [("sms", "CONFIRMED", "sms", "p-1", True)]
     assert outbound("channel", "identity", "internet_message_id", "thread") == [
         ("sms", f"reply:{rows.lead_message_id}:1", None, "th-1")
     ]
@@ -83,6 +84,7 @@ def test_a_linkedin_reply_goes_out_whole_to_the_members_name(process: WorkerProc
     (asked,) = provider.asked
     assert (asked.body["to"], asked.body["text"], asked.body["parts"]) == ("urn:li:person:ada", THREE_PARTS, 1)
     assert outbound("channel") == [("linkedin",)]
+    assert query("SELECT provider FROM side_effect") == [("linkedin",)]
 
 
 def test_a_long_sms_goes_out_in_parts_each_under_its_own_key(process: WorkerProcess, serve: Serve) -> None:
@@ -95,6 +97,7 @@ def test_a_long_sms_goes_out_in_parts_each_under_its_own_key(process: WorkerProc
     assert " ".join(asked.body["text"] for asked in provider.asked) == THREE_PARTS
     assert result == {"sent": "p-1", "replayed": False, "parts": 3}
     assert [row[0] for row in outbound("body")] == [asked.body["text"] for asked in provider.asked]
+    assert query("SELECT count(DISTINCT request_digest) FROM side_effect") == [(3,)]
     assert outcomes(rows).sent == 1
 
 

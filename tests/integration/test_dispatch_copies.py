@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import math
-from datetime import datetime, timezone
 from typing import Any, cast
 from uuid import UUID
 
@@ -199,65 +197,18 @@ def test_payload_is_the_whole_envelope_without_what_belongs_to_one_copy(
     assert (copy.options["job_id"], copy.options["release"]) == (answer.job_id, 1)
 
 
-@pytest.mark.parametrize(
-    "key",
-    [
-        pytest.param("", id="empty"),
-        pytest.param("a\x00b", id="nul"),
-        pytest.param("\ud800", id="lone-surrogate"),
-        pytest.param("é" * 257, id="too-long"),
-    ],
-)
-def test_impossible_dispatch_key_is_refused_before_anything_is_written(broker: LedgerRedisBroker, key: str) -> None:
-    with pytest.raises(ValueError, match="dispatch key"):
-        dispatch(actor_on(broker), dispatch_key=key)
+def test_refused_duplicate_is_told_with_its_holder_and_its_own_ids(
+    broker: LedgerRedisBroker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[tuple[str, dict[str, object]]] = []
+    monkeypatch.setattr("actors.dispatch.event", lambda name, *level, **fields: told.append((name, fields)))
+    actor = actor_on(broker)
+    holder = done(dispatch(actor, dispatch_key="k", client_id="c1", correlation_id="first"))
 
-    assert query("SELECT count(*) FROM background_job") == [(0,)]
+    dispatch(actor, dispatch_key="k", client_id="c2", correlation_id="second")
 
-
-def test_naive_run_at_is_refused(broker: LedgerRedisBroker) -> None:
-    with pytest.raises(ValueError, match="aware"):
-        dispatch(actor_on(broker), run_at=datetime(2030, 1, 1))  # noqa: DTZ001  # that is the mistake
-
-
-def test_arguments_that_cannot_be_encoded_are_refused(broker: LedgerRedisBroker) -> None:
-    with pytest.raises(TypeError, match="cannot be encoded"):
-        dispatch(actor_on(broker), object())
-
-
-@pytest.mark.parametrize("client_id", ["a\x00b", "\ud800", "x" * 5000])
-def test_client_id_that_no_row_takes_is_scrubbed(broker: LedgerRedisBroker, client_id: str) -> None:
-    answer = done(dispatch(actor_on(broker), client_id=client_id))
-
-    (stored,) = job_row(UUID(answer.job_id), "client_id")
-    assert 0 < len(stored) <= 512
-
-
-@pytest.mark.parametrize("correlation_id", ["a\x00b", "\ud800", "x" * 5000])
-def test_correlation_id_that_no_row_takes_is_scrubbed(broker: LedgerRedisBroker, correlation_id: str) -> None:
-    answer = done(dispatch(actor_on(broker), correlation_id=correlation_id))
-
-    (stored,) = job_row(UUID(answer.job_id), "correlation_id")
-    assert 0 < len(stored) <= 512
-    assert answer.correlation_id == stored
-
-
-@pytest.mark.parametrize("delay_ms", [math.inf, -math.inf, math.nan])
-def test_delay_that_is_no_number_is_refused(broker: LedgerRedisBroker, delay_ms: Any) -> None:
-    with pytest.raises(ValueError, match="delay_ms must be a number of milliseconds"):
-        dispatch(actor_on(broker), delay_ms=delay_ms)
-
-
-class Pendulum(datetime):
-    """A library's own kind of time."""
-
-
-def test_time_of_a_librarys_own_kind_is_taken(broker: LedgerRedisBroker) -> None:
-    run_at = Pendulum(2030, 1, 1, 12, 0, 0, 5, tzinfo=timezone.utc)
-
-    job_id = dispatch(actor_on(broker), run_at=run_at).job_id
-
-    assert query("SELECT run_at FROM background_job WHERE id = %s", (job_id,)) == [(run_at,)]
+    ids = {"dispatch_key": "k", "correlation_id": "second", "client_id": "c2", "actor": actor.actor_name}
+    assert told == [("dispatch_refused_duplicate", {"job_id": holder.job_id, **ids})]
 
 
 class Stamping(dramatiq.Actor[Any, Any]):

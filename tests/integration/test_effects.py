@@ -57,6 +57,21 @@ def test_intent_is_committed_before_the_call(process: WorkerProcess, job: Wanted
     assert seen == [("INTENDED", None)]
 
 
+def test_intent_says_who_is_asked_and_for_what_where_that_is_given(process: WorkerProcess, job: Wanted) -> None:
+    seen: list[Any] = []
+
+    def call(_: str) -> None:
+        seen.append(row("state", "provider", "request_digest"))
+        raise Refusing
+
+    with pytest.raises(Refusing):
+        attempt(process, job, call, provider="post", request_digest="d1")
+    attempt(process, job, Provider(), provider="pigeon", request_digest="d2")
+
+    assert seen == [("INTENDED", "post", "d1")]
+    assert row("state", "provider", "request_digest", "intents") == ("CONFIRMED", "pigeon", "d2", 2)
+
+
 def test_confirmed_effect_is_replayed_and_nothing_is_sent(process: WorkerProcess, job: Wanted) -> None:
     attempt(process, job, Provider({"n": 1}))
     again = Provider()

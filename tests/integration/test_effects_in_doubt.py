@@ -91,6 +91,17 @@ def test_lookup_that_finds_nothing_after_lease_and_call_timeout_allows_the_call(
     assert row("state", "intents") == ("CONFIRMED", 2)
 
 
+def test_lookup_may_answer_with_the_class_itself(process: WorkerProcess, job: Wanted) -> None:
+    cut_off(process, job)
+    age_intent(2 * process.settings.lease_s + 1)
+    again = Provider()
+
+    done = attempt(process, job, again, lookup=lambda: NotFound)
+
+    assert (done, again.keys) == (Done({"provider_reference": "p1"}, replayed=False), ["e"])
+    assert row("state") == ("CONFIRMED",)
+
+
 def test_lookup_that_finds_nothing_still_asks_the_guard(process: WorkerProcess, job: Wanted) -> None:
     cut_off(process, job)
     again = Provider()

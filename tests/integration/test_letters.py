@@ -233,6 +233,12 @@ def test_raw_bytes_are_put_aside_once() -> None:
     assert letter == [None, "undecodable", "a\N{REPLACEMENT CHARACTER}b\N{REPLACEMENT CHARACTER}", "OPEN"]
 
 
+def test_error_without_a_text_is_told_by_its_class() -> None:
+    put_aside([RawLetter("default", "r1", b"\xff", DeadReason.UNDECODABLE, "EmptyError", "")])
+
+    assert query("SELECT error_message FROM dead_letter") == [("EmptyError",)]
+
+
 def test_undecodable_letter_can_only_be_discarded() -> None:
     put_aside([RawLetter("default", "r1", b"\xff", DeadReason.UNDECODABLE, "DecodeError", "no")])
     letter = query("SELECT id FROM dead_letter")[0][0]

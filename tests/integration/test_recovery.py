@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime
+from typing import cast
 from uuid import UUID
 
 import pytest
+import redis
 from dramatiq.brokers.stub import StubBroker
 
 from middleware import recovery
+from middleware.started_slots import StartedSlots
 from middleware.worker_process import WorkerProcess
 from models.database import query
 from models.ledger import workers
 from models.ledger.finish import finish
-from tests.broker_cases import acting_process, silent, steady_process, watched
+from tests.broker_cases import NO_REDIS, acting_process, broker_on, silent, steady_process, watched
 from tests.ledger_cases import (
     DEDUPE_S,
     attempts_of,
@@ -53,6 +58,43 @@ def test_silent_workers_job_is_pending_again_and_its_attempt_lost(process: Worke
     )
     assert attempts_of(job.id) == ["LOST"]
     assert query("SELECT lost_at IS NOT NULL FROM worker WHERE id = %s", (holder.id,)) == [(True,)]
+
+
+@pytest.mark.parametrize(
+    ("max_crashes", "error"),
+    [
+        pytest.param(3, "the worker that ran it was lost", id="lost"),
+        pytest.param(1, "poison: the worker that ran it was lost", id="poison"),
+    ],
+)
+def test_status_document_of_a_lost_workers_job_says_that_it_failed(
+    redis_url: str, redis_client: redis.Redis, max_crashes: int, error: str
+) -> None:
+    process = steady_process(broker_on(redis_url))
+    process.settings = replace(process.settings, max_crashes=max_crashes)
+    holder, job = silent(process), dispatched("k", client_id="c1")
+    claim = claimed(holder, job)
+    StartedSlots(process.slots_folder, holder.id).write(job.id, claim.fence)
+
+    recovery.recover(process)
+
+    document = json.loads(cast(bytes, redis_client.get(f"job:v1:c1:{job.actor}")))
+    assert (document["status"], document["lastError"]) == ("failed", error)
+    assert (document["runId"], document["attempt"], document["dispatchKey"]) == (str(job.id), 1, "k")
+    assert document["requestedAt"] <= document["startedAt"] <= document["finishedAt"]
+
+
+def test_redis_away_does_not_keep_a_lost_workers_job(monkeypatch: pytest.MonkeyPatch) -> None:
+    told: list[str] = []
+    monkeypatch.setattr(recovery, "event", lambda name, *level, **fields: told.append(name))
+    process = steady_process(broker_on(NO_REDIS))
+    holder, job = silent(process), dispatched()
+    claimed(holder, job)
+
+    assert recovery.recover(process) == 1
+
+    assert state_of(job.id) == "pending"
+    assert told[-1] == "statuses_left"
 
 
 def test_worker_within_its_lease_is_not_lost(process: WorkerProcess) -> None:

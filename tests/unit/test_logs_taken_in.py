@@ -7,6 +7,7 @@ import logging
 import threading
 import warnings
 from collections.abc import Callable, Iterator
+from datetime import datetime, timezone
 from pathlib import Path
 
 import dramatiq
@@ -16,6 +17,7 @@ from dramatiq.brokers.stub import StubBroker
 
 from middleware import log_intercept, logs
 from middleware.correlation import Correlation
+from policy.errors import Cancelled, Reschedule, Throttled
 from tests.unit.log_stream import SECRET, lines, logging_to_stream
 
 
@@ -94,6 +96,23 @@ def test_failing_actor_shows_neither_arguments_nor_what_it_said(stream: io.Strin
     assert (line["level"], line["error_class"], line["actor"]) == ("ERROR", "ValueError", "act")
     assert "error_message" not in line
     assert line["correlation_id"]
+
+
+@pytest.mark.parametrize(
+    "decision",
+    [Cancelled("no"), Throttled(retry_after_s=1), Reschedule(run_at=datetime.now(timezone.utc))],
+    ids=lambda decision: type(decision).__name__,
+)
+def test_decision_of_an_actor_is_no_error(stream: io.StringIO, decision: Exception) -> None:
+    def act(address: str) -> None:
+        raise decision
+
+    run(stream, act)
+
+    (line,) = [line for line in lines(stream) if line["event"].startswith("actor_raised")]
+    assert (line["event"], line["level"]) == ("actor_raised_expected", "INFO")
+    assert line["error_class"] == type(decision).__name__
+    assert "traceback" not in line
 
 
 def test_working_actor_shows_no_arguments_and_its_result_no_warning(stream: io.StringIO) -> None:

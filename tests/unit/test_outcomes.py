@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timezone
 from typing import Any
 
 import dramatiq
 import pytest
 from dramatiq.brokers.stub import StubBroker
 
-from middleware import outcomes
-from policy.errors import Reschedule, Terminal
+from middleware import finish_report, outcomes
+from policy.errors import Cancelled, Reschedule, Terminal
 from policy.states import DeadReason, JobState, RunStatus
 from tests.unit.test_in_hand import held
 
@@ -41,6 +42,13 @@ def test_failure_holds_only_texts_that_a_row_takes(text: str) -> None:
     for stored in (failure.error_class, failure.message, failure.traceback, failure.fingerprint):
         assert "\x00" not in stored
         assert len(stored.encode()) <= 8_000
+
+
+@pytest.mark.parametrize("text", ["", " \n"])
+def test_error_without_a_text_says_its_class(text: str) -> None:
+    failure = outcomes.failure_of(raised(TimeoutError(text)))
+
+    assert failure.message == "TimeoutError"
 
 
 def test_error_whose_text_raises_is_recorded_all_the_same() -> None:
@@ -79,6 +87,31 @@ def test_reschedule_is_no_failure() -> None:
 
     assert judgement.failure is None
     assert judgement.decision.status is RunStatus.RESCHEDULED
+
+
+@pytest.mark.parametrize(
+    ("error", "told"),
+    [
+        (Reschedule("too early", run_at=datetime.now(timezone.utc)), "reschedule (rescheduled): too early"),
+        (Cancelled("not wanted"), "cancel (cancelled): not wanted"),
+        (TimeoutError(), "TimeoutError"),
+    ],
+)
+def test_status_document_says_why_it_is_not_done(error: BaseException, told: str) -> None:
+    one = held()
+    judgement = outcomes.judge(StubBroker(), message(), one, raised(error))
+
+    status = finish_report.status(one, outcomes.finish_of(one, judgement, None, ()))
+
+    assert (status.status, status.last_error) == ("failed", told)
+
+
+def test_status_document_of_a_skipped_message_names_the_rule() -> None:
+    one = held()
+
+    status = finish_report.status(one, outcomes.finish_of(one, outcomes.cancelled("skipped"), None, ()))
+
+    assert (status.status, status.last_error) == ("failed", "cancel (skipped)")
 
 
 @pytest.mark.parametrize("options", [{"min_backoff": "soon"}, {"max_backoff": [1]}])
