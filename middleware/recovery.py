@@ -9,13 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from uuid import UUID
 
-            try:
-                recovered += _recover_worker(process, worker_id, process.slots_folder if ours else None)
-            except psycopg2.Error as error:  # what is the matter with one worker's jobs keeps no other's waiting
-                event("recovery_waits", "WARNING", worker_id=str(worker_id), error=error)
-    # Last of all: a Redis that hangs keeps nobody's jobs from coming back.
-    _tell_status(process, recovered)
-    return len(recovered)
+import psycopg2
+import redis
 
 from middleware import metrics
 from middleware.logs import event
@@ -55,18 +50,13 @@ def recover(process: WorkerProcess) -> int:
     for worker_id, host, declared_s in workers.lost_workers_with_jobs():
         ours = host == process.holder.host
         if ours or declared_s > _OWN_HOST_FIRST_S:
-<<<<<<< HEAD
             try:
-                count += _recover_worker(process, worker_id, process.slots_folder if ours else None)
+                recovered += _recover_worker(process, worker_id, process.slots_folder if ours else None)
             except psycopg2.Error as error:  # what is the matter with one worker's jobs keeps no other's waiting
                 event("recovery_waits", "WARNING", worker_id=str(worker_id), error=error)
-    return count
-=======
-            recovered += _recover_worker(process, worker_id, process.slots_folder if ours else None)
     # Last of all: a Redis that hangs keeps nobody's jobs from coming back.
     _tell_status(process, recovered)
     return len(recovered)
->>>>>>> fix-core
 
 
 def _silent_workers(process: WorkerProcess) -> dict[UUID, datetime]:
