@@ -144,7 +144,8 @@ class WorkerProcess:
     def fetched(self, sizes_bytes: Sequence[int]) -> None:
         """Copies of these sizes were fetched: large ones are held in small numbers, from the next fetch on."""
         newest = sum(sizes_bytes) / len(sizes_bytes)
-        self._mean_bytes = max(newest, (self._mean_bytes + newest) / 2)
+        # Ids whose bodies are missing have no bytes: halved for ever, the mean would come to nothing.
+        self._mean_bytes = max(1.0, newest, (self._mean_bytes + newest) / 2)
 
     def prefetch(self) -> int:
         """How many claims of a queue this process should hold: about a second of work, never fewer than its threads.
