@@ -3,59 +3,16 @@
 from __future__ import annotations
 
 import io
-import os
 import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import pytest
 
 from middleware.line_output import AT_ONCE_BYTES, LineOutput
+from tests.unit.stalling_pipe import DEADLINE_S, Framed, Pipe, numbered, output_on
 
-DEADLINE_S = 20.0
 #: More than a pipe takes.
 PIPE_BYTES = 65_536
-
-
-class Pipe:
-    """A pipe whose reader reads when it is told to; `written` is a text stream over its other end."""
-
-    def __init__(self) -> None:
-        self._read, end = os.pipe()
-        self.written = io.TextIOWrapper(os.fdopen(end, "wb", 0), write_through=True, encoding="utf-8")
-
-    def read(self, until: str) -> str:
-        """Everything up to and with that text."""
-        came = b""
-        while until.encode() not in came:
-            came += os.read(self._read, 65_536)
-        return came.decode()
-
-    def close_reader(self) -> None:
-        os.close(self._read)
-        self._read = -1
-
-    def close(self) -> None:
-        """Both ends; whoever still writes meets an error, not somebody else's file."""
-        if self._read >= 0:
-            self.close_reader()
-        self.written.close()
-
-
-class Framed:
-    """Dramatiq's pipe: each write is one message of a connection."""
-
-    def __init__(self, pipe: Pipe) -> None:
-        self._pipe = pipe
-
-    def fileno(self) -> int:
-        return self._pipe.written.fileno()
-
-    def write(self, text: str) -> None:
-        os.write(self.fileno(), text.encode())
-
-    def flush(self) -> None:
-        """Nothing is kept back."""
 
 
 @pytest.fixture
@@ -63,21 +20,6 @@ def pipe() -> Iterator[Pipe]:
     pipe = Pipe()
     yield pipe
     pipe.close()
-
-
-def output_on(stream: object, **changes: int) -> LineOutput:
-    return LineOutput(stream, lambda dropped: f"dropped {dropped}\n", **changes)  # type: ignore[arg-type]
-
-
-def until(look: Callable[[], bool]) -> None:
-    deadline_s, pause = time.monotonic() + DEADLINE_S, threading.Event()
-    while not look():
-        assert time.monotonic() < deadline_s
-        pause.wait(0.005)
-
-
-def numbered(count: int, size: int = 100) -> list[str]:
-    return [f"{number:06} ".ljust(size - 1, "x") + "\n" for number in range(count)]
 
 
 def test_line_is_in_the_pipe_when_write_returns(pipe: Pipe) -> None:
@@ -214,95 +156,3 @@ def test_many_threads_write_whole_lines(pipe: Pipe) -> None:
         thread.join()
 
     assert sorted(came.splitlines()) == sorted(f"t{t} {n} {'z' * 200}" for t in range(8) for n in range(300))
-
-
-@pytest.fixture
-def without_threads(monkeypatch: pytest.MonkeyPatch) -> Iterator[pytest.MonkeyPatch]:
-    """No thread can be started, until it is undone."""
-
-    def refused(_: threading.Thread) -> None:
-        raise RuntimeError("can't start new thread")
-
-    with monkeypatch.context() as patch:
-        patch.setattr(threading.Thread, "start", refused)
-        yield patch
-
-
-def test_lines_go_on_in_their_order_after_a_thread_that_could_not_start(
-    pipe: Pipe, without_threads: pytest.MonkeyPatch
-) -> None:
-    output = output_on(pipe.written)
-    lines = numbered(1_000)
-
-    for line in lines:
-        output.write(line)
-    without_threads.undo()
-    output.write("the last\n")
-
-    assert pipe.read("the last\n").splitlines() == [*(line.rstrip("\n") for line in lines), "the last"]
-
-
-def test_reader_that_goes_on_needs_no_thread(pipe: Pipe, without_threads: pytest.MonkeyPatch) -> None:
-    output = output_on(pipe.written)
-    lines = numbered(1_000)
-    for line in lines:
-        output.write(line)
-
-    came = pipe.read("000600")
-    output.write("the last\n")
-    came += pipe.read("the last\n")
-
-    assert came.splitlines() == [*(line.rstrip("\n") for line in lines), "the last"]
-    assert output.flush(DEADLINE_S) == b""
-
-
-def test_lines_that_no_thread_hands_over_are_given_back(pipe: Pipe, without_threads: pytest.MonkeyPatch) -> None:
-    output = output_on(pipe.written)
-    for line in numbered(1_000):
-        output.write(line)
-
-    assert output.flush(0.01).endswith(numbered(1_000)[-1].encode())
-
-
-class Broken(Framed):
-    """A pipe whose write fails once the reader has stalled, otherwise than a pipe does."""
-
-    def write(self, text: str) -> None:
-        if threading.current_thread().name == "log-lines":
-            raise MemoryError
-        super().write(text)
-
-
-def test_whatever_a_write_raises_while_lines_wait_is_counted_and_ends_nothing(pipe: Pipe) -> None:
-    output = output_on(Broken(pipe))
-    lines = numbered(2_000)
-    for line in lines:
-        output.write(line)
-
-    until(lambda: output.dropped > 0 and not output._waiting)
-    pipe.read(f"{2_000 - output.dropped - 1:06}")
-    output.write("the last\n")
-
-    assert pipe.read("the last\n").endswith("the last\n")
-
-
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
-def test_thread_that_dies_is_followed_by_another(pipe: Pipe) -> None:
-    tellings = 0
-
-    def told(dropped: int) -> str:
-        nonlocal tellings
-        tellings += 1
-        if tellings == 1:
-            raise LookupError
-        return f"dropped {dropped}\n"
-
-    output = LineOutput(pipe.written, told, kept_bytes=10_000)
-    for line in numbered(3_000):
-        output.write(line)
-    pipe.read("000600")
-    until(lambda: not output._handing_over)
-
-    output.write("the last\n")
-
-    assert pipe.read("the last\n").endswith("the last\n")
