@@ -5,8 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from dramatiq import Broker, MessageProxy
+from dramatiq.errors import ActorNotFound
 from dramatiq.middleware import Callbacks
 
+from middleware import follow_ups
 from policy.states import RunStatus
 
 
@@ -26,4 +28,8 @@ class LedgerCallbacks(Callbacks):
             return
         if judgement is not None and judgement.decision.status is not RunStatus.FAILED:
             return
-        super().after_process_message(broker, message, result=result, exception=exception)  # type: ignore[no-untyped-call]
+        try:
+            super().after_process_message(broker, message, result=result, exception=exception)  # type: ignore[no-untyped-call]
+        except ActorNotFound as error:
+            follow_ups.unknown(error)
+            raise

@@ -22,7 +22,7 @@ from middleware.claim_batch import Answers, Batch
 from middleware.claimed_message import ClaimedMessage
 from middleware.logs import event
 from middleware.redis_broker import Settled
-from middleware.worker_process import WorkerProcess
+from middleware.worker_process import BYTES_OF_A_CLAIM, WorkerProcess
 from models.faults import is_infrastructure
 from models.job_status import write_statuses
 from policy.errors import LedgerUnavailable
@@ -103,7 +103,7 @@ class LedgerConsumer(Consumer):
         if room <= 0 or not self._is_worth_a_fetch(process, room):
             process.in_hand.wait_for_room(self.timeout_s)
             return False
-        fetched = self.broker.fetch(self.queue_name, min(room, _largest_fetch(process)))
+        fetched = self.broker.fetch(self.queue_name, min(room, _largest_fetch(process)), BYTES_OF_A_CLAIM)
         if not fetched:
             self._idle()
             return False

@@ -23,6 +23,9 @@ from policy.trace_context import valid_parent
 #: Attempts a job may spend when neither its message nor its actor says: `max_retries` 4.
 DEFAULT_MAX_RETRIES = 4
 
+#: From so many retries on, the attempts allowed are more than their column holds.
+_FOR_EVER = 2**31 - 1
+
 #: Options that belong to one copy, never to the job's envelope.
 _COPY_OPTIONS = frozenset({"job_id", "release", "redis_message_id", "eta", "delay"})
 
@@ -125,11 +128,16 @@ def released_copy(released: Released) -> tuple[str, Message[Any]]:
 
 
 def attempts_allowed(broker: Broker, message: Message[Any]) -> int | None:
-    """`max_retries` + 1 of the message, else of its actor, else the default; None where it is None: for ever."""
+    """`max_retries` + 1 of the message, else of its actor, else the default; None: for ever, as Dramatiq means it.
+
+    That is what None, infinity and NaN stand for there, and no job lives to see more attempts than an int4 counts.
+    """
     actor = broker.actors.get(message.actor_name)
     fallback = actor.options.get("max_retries", DEFAULT_MAX_RETRIES) if actor else DEFAULT_MAX_RETRIES
     retries = message.options.get("max_retries", fallback)
-    return max(0, int(retries)) + 1 if isinstance(retries, (int, float)) else None
+    if not isinstance(retries, (int, float)) or not retries < _FOR_EVER:
+        return None
+    return int(max(0, retries)) + 1
 
 
 def actor_option(broker: Broker, message: Any, name: str, default: Any = None) -> Any:

@@ -18,7 +18,8 @@ from middleware import metrics, recovery
 from middleware.logs import event
 from models.database import close_connection
 from models.ledger import workers
-from models.ledger.finish import mark_started
+from models.ledger.claim import Claimed
+from models.ledger.finish import closed_attempts, mark_started
 from policy.states import RunStatus
 
 if TYPE_CHECKING:
@@ -37,6 +38,8 @@ class Heartbeat(threading.Thread):
         self._ending = threading.Event()
         self._registered: UUID | None = None
         self._unknown_before: frozenset[tuple[UUID, int]] = frozenset()
+        #: Claims that were running when their identity was lost, by run id, as long as a crash may be counted on them.
+        self._running_on: dict[int, Claimed] = {}
         #: When the last turn ended, beat or not, by the monotonic clock: a heartbeat that hangs is seen by it.
         self.turned_s: float | None = None
 
@@ -72,6 +75,7 @@ class Heartbeat(threading.Thread):
                 return 0.0
             process.beaten(sent_s)
             self._compare_books()
+            self._take_back_crashes()
         except psycopg2.Error as error:
             event("beat_failed", "WARNING", worker_id=str(process.holder.id), error=error)
             return _RETRY_S
@@ -84,8 +88,20 @@ class Heartbeat(threading.Thread):
         event("worker_was_declared_lost", "WARNING", worker_id=str(former), dropped=len(dropped))
         self._process.drop(dropped)
         running = [held.claim for held in self._process.in_hand.all() if held.worker_id == former]
-        if running:
-            recovery.take_back_crashes(self._process, running)
+        self._running_on |= {claim.run_id: claim for claim in running}
+        self._take_back_crashes()
+
+    def _take_back_crashes(self) -> None:
+        """What ran on under a lost identity has crashed nobody, whenever somebody recovers it: until it has been asked
+        for once after its attempt was closed."""
+        if not self._running_on:
+            return
+        claims = list(self._running_on.values())
+        # In this order: what is closed by now has been counted, if it is counted at all.
+        closed = closed_attempts(claims)
+        recovery.take_back_crashes(self._process, claims)
+        for run_id in closed:
+            del self._running_on[run_id]
 
     def _compare_books(self) -> None:
         """Give back what the ledger thinks we run and we have not known for two beats; say what has started."""

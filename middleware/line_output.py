@@ -54,7 +54,7 @@ class LineOutput:
         data = text.encode("utf-8", "backslashreplace")
         with self._lock:
             target = self._targeted()
-            if not self._handing_over and target.takes(len(data)):
+            if not self._handing_over and self._caught_up(target) and target.takes(len(data)):
                 target.put(data)
             else:
                 self._keep(data)
@@ -93,27 +93,57 @@ class LineOutput:
             self.dropped += lines
             self._untold += lines
         if not self._handing_over:
-            self._handing_over = True
             self._idle.clear()
-            threading.Thread(target=self._hand_over, name="log-lines", daemon=True).start()
+            try:
+                self._handing_over = True
+                threading.Thread(target=self._hand_over, name="log-lines", daemon=True).start()
+            except (RuntimeError, MemoryError):  # no thread to be had now: the next line asks again
+                self._handing_over = False
+
+    def _caught_up(self, target: _Target) -> bool:
+        """Whether nothing waits, once what could not be handed over has been tried: lines keep their order."""
+        if not self._waiting:
+            return True
+        while self._waiting and target.takes(len(self._telling()) + len(self._waiting[0])):
+            target.put(self._next())
+        if self._waiting:
+            return False
+        self._idle.set()
+        return True
 
     def _hand_over(self) -> None:
-        while True:
+        try:
+            while self._handed_one():
+                pass
+        except BaseException:
+            # Else every later line would wait for this thread. The next one starts another.
             with self._lock:
-                if not self._waiting:
-                    self._handing_over = False
-                    self._idle.set()
-                    return
-                data = self._waiting.popleft()
-                self._waiting_bytes -= len(data)
-                if self._untold:
-                    data, self._untold = self._told(self._untold).encode() + data, 0
-                target = self._targeted()
-            # Outside the lock: this may wait for as long as the reader stalls.
-            try:
-                target.put_patiently(data)
-            except (OSError, ValueError):  # the reader has gone for good
-                self.dropped += data.count(b"\n")
+                self._handing_over = False
+            raise
+
+    def _handed_one(self) -> bool:
+        with self._lock:
+            if not self._waiting:
+                self._handing_over = False
+                self._idle.set()
+                return False
+            target, data = self._targeted(), self._next()
+        # Outside the lock: this may wait for as long as the reader stalls.
+        try:
+            target.put_patiently(data)
+        except Exception:  # the reader has gone for good, or what stands for the stream is none
+            self.dropped += data.count(b"\n")
+        return True
+
+    def _next(self) -> bytes:
+        """The line that has waited longest, behind the one that tells of those given up."""
+        told, self._untold = self._telling(), 0
+        data = self._waiting.popleft()
+        self._waiting_bytes -= len(data)
+        return told + data
+
+    def _telling(self) -> bytes:
+        return self._told(self._untold).encode() if self._untold else b""
 
     def _targeted(self) -> _Target:
         stream = self._stream or sys.stderr

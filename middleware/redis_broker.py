@@ -138,9 +138,12 @@ class LedgerRedisBroker(QuickHooks, RedisBroker):
             args += [one.queue, one.redis_id, one.data]
         return [bool(taken) for taken in self._push(self.namespace, args)]
 
-    def fetch(self, queue: str, count: int) -> list[tuple[str, bytes | None]]:
-        """Take up to `count` ready copies into this broker's acks: redis id and bytes (None: its body is missing)."""
-        args: list[str | bytes | int] = [current_millis(), self.broker_id, queue, count]
+    def fetch(self, queue: str, count: int, budget_bytes: int = 0) -> list[tuple[str, bytes | None]]:
+        """Take up to `count` ready copies into this broker's acks: redis id and bytes (None: its body is missing).
+
+        No more of them once their bodies reach `budget_bytes` (0: any number), but one in any case.
+        """
+        args: list[str | bytes | int] = [current_millis(), self.broker_id, queue, count, budget_bytes]
         flat = self.scripts["callboard_fetch"](keys=[self.namespace], args=args)
         return [(flat[i].decode(), flat[i + 1] or None) for i in range(0, len(flat), 2)]
 

@@ -5,17 +5,19 @@ The relay's step, and that of the function that a tick dispatches. It must not k
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from middleware.copies import make_ready
 from middleware.redis_broker import LedgerRedisBroker
-from models.ledger.release import queues_with_due_jobs, release_due
+from middleware.worker_process import BYTES_IN_HAND
+from models.ledger.release import Released, queues_with_due_jobs, release_due
 
 if TYPE_CHECKING:
     from middleware.worker_process import WorkerProcess
 
-#: Due jobs released in one statement at most.
+#: Due jobs released in one statement at most, and no more of them once they reach the bytes that a process may hold.
 _LARGEST_RELEASE = 256
 #: Releases of one queue in one round at most, so that no queue keeps the others waiting.
 _ROUNDS = 16
@@ -40,13 +42,23 @@ def release_waiting(process: WorkerProcess) -> Round:
     for queue in queues_with_due_jobs(process.served_queues()):
         for _ in range(_ROUNDS):
             room = min(_room(process, queue), _LARGEST_RELEASE)
-            released = release_due(queue, room, client_max=process.settings.client_running_max) if room > 0 else []
+            released = _released(process, queue, room) if room > 0 else []
             count += len(make_ready(process.broker, released, bounded=False))
-            if len(released) < room:
+            ran_out = len(released) < room and not _is_full(released)
+            if ran_out:
                 short.append(queue)
-            if len(released) < room or not released:
+            if ran_out or not released:
                 break
     return Round(count, capped=bool(short) and bool(queues_with_due_jobs(short)))
+
+
+def _released(process: WorkerProcess, queue: str, room: int) -> list[Released]:
+    return release_due(queue, room, client_max=process.settings.client_running_max, budget_bytes=BYTES_IN_HAND)
+
+
+def _is_full(released: Sequence[Released]) -> bool:
+    """Whether a release ended at its bytes: there may be more to release."""
+    return sum(len(one.payload) for one in released) >= BYTES_IN_HAND
 
 
 def _room(process: WorkerProcess, queue: str) -> int:

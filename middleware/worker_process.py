@@ -49,9 +49,9 @@ _WORK_IN_HAND_S = 1.0
 #: However short the jobs, no more than this many claims of a queue at once.
 LARGEST_PREFETCH = 1024
 #: Bytes of envelopes that a process holds at most, beyond one a thread, and that one claim carries: quoted as SQL text
-#: they take ten times as much for a moment.
-_BYTES_IN_HAND = 8 * 1024 * 1024
-_BYTES_OF_A_CLAIM = 1024 * 1024
+#: they take ten times as much for a moment. A release is read, not quoted: it may carry what a process may hold.
+BYTES_IN_HAND = 8 * 1024 * 1024
+BYTES_OF_A_CLAIM = 1024 * 1024
 #: Bytes that a copy is taken for before one has been seen.
 _FIRST_GUESS_BYTES = 32_768.0
 
@@ -144,7 +144,8 @@ class WorkerProcess:
     def fetched(self, sizes_bytes: Sequence[int]) -> None:
         """Copies of these sizes were fetched: large ones are held in small numbers, from the next fetch on."""
         newest = sum(sizes_bytes) / len(sizes_bytes)
-        self._mean_bytes = max(newest, (self._mean_bytes + newest) / 2)
+        # Ids whose bodies are missing have no bytes: halved for ever, the mean would come to nothing.
+        self._mean_bytes = max(1.0, newest, (self._mean_bytes + newest) / 2)
 
     def prefetch(self) -> int:
         """How many claims of a queue this process should hold: about a second of work, never fewer than its threads.
@@ -154,11 +155,11 @@ class WorkerProcess:
         # A job that has not ended yet says nothing in the mean: its age says that it is long.
         mean_s = max(self._mean_s, self.in_hand.running_mean_s(), 0.001)
         wanted = int(self.threads * _WORK_IN_HAND_S / mean_s)
-        return max(self.threads, min(wanted, int(_BYTES_IN_HAND / self._mean_bytes), LARGEST_PREFETCH))
+        return max(self.threads, min(wanted, int(BYTES_IN_HAND / self._mean_bytes), LARGEST_PREFETCH))
 
     def largest_claim(self) -> int:
         """How many copies one statement should claim at most."""
-        return max(1, int(_BYTES_OF_A_CLAIM / self._mean_bytes))
+        return max(1, int(BYTES_OF_A_CLAIM / self._mean_bytes))
 
     def ready_bound(self) -> int:
         """About two seconds of this process's work, as a length for the ready list."""

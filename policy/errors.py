@@ -94,6 +94,21 @@ class Cancelled(ActorVerdict):
     """
 
 
+class FollowUpUnbuildable(CallboardError):
+    """The job has worked, but what follows from it cannot be built: it is dead, and nothing follows.
+
+    `from` says why: a result that JSON cannot carry, a dispatch key that cannot be one.
+    Acts: an operator, who has the code corrected and requeues the dead letter.
+    """
+
+
+class FollowUpUnknown(FollowUpUnbuildable):
+    """The job has worked, but its callback is an actor that this worker does not know.
+
+    Acts: nobody during a deploy: the job runs again; an operator, when its attempts have run out.
+    """
+
+
 class NothingDone(CallboardError):
     """The call of an effect failed before the other side could act on it; `from` says how.
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from policy import conditions
-from policy.errors import Cancelled, Reschedule, Terminal, Throttled
+from policy.errors import Cancelled, FollowUpUnbuildable, FollowUpUnknown, Reschedule, Terminal, Throttled
 from policy.failures import Failure
 from policy.states import Word
 
@@ -68,6 +68,18 @@ RULES: tuple[Rule, ...] = (
         wait_s=conditions.throttled_wait_s,
     ),
     Rule("terminal", "the actor raised Terminal", VerdictKind.TERMINAL, conditions.is_a(Terminal)),
+    Rule(
+        "follow-up-unknown",
+        "a callback's actor is unknown here: a worker of newer code may know it",
+        VerdictKind.RETRY,
+        conditions.is_a(FollowUpUnknown),
+    ),
+    Rule(
+        "follow-up-unbuildable",
+        "the job has worked, but what follows from it (pipeline step, callback) cannot be built",
+        VerdictKind.TERMINAL,
+        conditions.is_a(FollowUpUnbuildable),
+    ),
     Rule(
         "shutdown",
         "the worker was told to stop: no fault of the job, nothing is spent",

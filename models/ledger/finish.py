@@ -13,6 +13,7 @@ from models.crash_points import crash_point
 from models.database import atomic, run
 from models.ledger.claim import Claimed
 from models.ledger.dispatch import Wanted, dispatch_jobs
+from policy.states import RunStatus
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,8 +113,17 @@ def mark_started(begun: Sequence[tuple[Claimed, float]]) -> None:
 
 
 def uncount_crashes(returned: Sequence[Claimed]) -> list[UUID]:
-    """Take back the crashes that were counted against the jobs of a lost worker which reports again; gives the jobs."""
+    """Take back the crashes that were counted against the jobs of a lost worker which reports again.
+
+    Gives those jobs, and those of earlier calls: repeating it is harmless.
+    """
     return [row[0] for row in run("uncount_crashes", _attempts(returned))]
+
+
+def closed_attempts(claims: Sequence[Claimed]) -> set[int]:
+    """Run ids of those claims whose attempt has been closed, by whomever: nothing can be counted on them any more."""
+    rows = run("finishes_seen", ([claim.run_id for claim in claims], min(claim.claimed_at for claim in claims)))
+    return {run_id for run_id, status, _ in rows if status != RunStatus.RUNNING.value}
 
 
 def _attempts(claims: Sequence[Claimed]) -> tuple[list[int], list[datetime]]:

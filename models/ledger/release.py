@@ -42,13 +42,16 @@ def queues_with_due_jobs(queues: Sequence[str]) -> list[str]:
     return [row[0] for row in run("queues_due", (list(queues),))]
 
 
-def release_due(queue: str, room: int, *, client_max: int | None = None) -> list[Released]:
+def release_due(
+    queue: str, room: int, *, client_max: int | None = None, budget_bytes: int | None = None
+) -> list[Released]:
     """Release at most `room` due jobs of `queue`, in turn between its clients.
 
-    No client gets more than `client_max` released and running jobs (None: no cap); jobs of nobody have none.
+    No more once their payloads reach `budget_bytes` (None: any number), but one in any case. No client gets more than
+    `client_max` released and running jobs (None: no cap); jobs of nobody have none.
     """
     crash_point("relay.before_release")
-    rows = run("release_due", (queue, room, client_max))
+    rows = run("release_due", (queue, room, client_max, budget_bytes))
     crash_point("relay.after_release")
     return [Released(row[0], row[1], row[2], bytes(row[3])) for row in rows]
 

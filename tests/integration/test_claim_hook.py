@@ -74,7 +74,7 @@ def test_worker_that_has_not_booted_runs_nothing(broker: StubBroker) -> None:
 def test_message_that_the_ledger_refuses_is_dead_lettered_raw_and_does_not_run(
     broker: StubBroker, process: WorkerProcess
 ) -> None:
-    message = sent(max_retries=10**12)
+    message = MessageProxy(dramatiq.Message("default", "a\x00b", (), {}, {}))
 
     with pytest.raises(SkipMessage):
         Claims().before_process_message(broker, message)
@@ -95,9 +95,13 @@ def test_any_other_mistake_in_the_hook_keeps_the_actor_from_running(
         started(broker)
 
 
-def test_message_whose_options_cannot_be_read_does_not_run(broker: StubBroker, process: WorkerProcess) -> None:
+def test_message_that_cannot_be_read_does_not_run(broker: StubBroker, process: WorkerProcess) -> None:
+    unreadable: Any = 7  # a foreign producer's message id
+
     with pytest.raises(MiddlewareError):
-        started(broker, max_retries=float("inf"))
+        Claims().before_process_message(
+            broker, MessageProxy(dramatiq.Message("default", "actor", (), {}, {}, unreadable))
+        )
 
 
 def test_worker_that_stops_before_it_can_ask_the_ledger_puts_the_message_back(broker: StubBroker) -> None:

@@ -84,9 +84,9 @@ def test_cap_is_looked_up_in_the_index_of_jobs_in_flight() -> None:
     )
     waiting("large", 50)
     query("ANALYZE background_job")
-    run("release_due", ("default", 1, 5))
+    run("release_due", ("default", 1, 5, None))
 
-    plan = "\n".join(row[0] for row in query("EXPLAIN EXECUTE release_due (%s, %s, %s)", ("default", 100, 5)))
+    plan = "\n".join(row[0] for row in query("EXPLAIN EXECUTE release_due (%s, %s, %s, %s)", ("default", 100, 5, None)))
 
     assert "background_job_in_flight" in plan
     assert "Seq Scan on background_job" not in plan

@@ -14,7 +14,7 @@ from dramatiq.errors import ConnectionClosed
 from middleware.claimed_message import ClaimedMessage
 from middleware.consumer import LedgerConsumer
 from middleware.redis_broker import LedgerRedisBroker, Push
-from middleware.worker_process import WorkerProcess
+from middleware.worker_process import BYTES_OF_A_CLAIM, WorkerProcess
 from models.database import query
 from models.ledger.claim import claim as ledger_claim
 from policy.keys import redis_id
@@ -233,6 +233,37 @@ def test_claimed_message_is_not_acked_by_the_consumer_before_its_finish(
 
     assert bodies(redis_client) == 1
     assert redis_client.llen("dramatiq:default") == 0
+
+
+def test_large_copies_are_fetched_a_few_at_a_time_in_their_order(
+    broker: LedgerRedisBroker, redis_client: redis.Redis
+) -> None:
+    names = [f"copy-{number}" for number in range(6)]
+    broker.push([Push("default", name, b"x" * 400_000) for name in names], bounded=False)
+
+    taken = [[name for name, _ in broker.fetch("default", 64, BYTES_OF_A_CLAIM)] for _ in range(2)]
+
+    assert taken == [names[:3], names[3:]]
+    assert redis_client.llen("dramatiq:default") == 0
+
+
+def test_consumer_takes_no_more_bytes_at_once_than_a_claim_may_carry(
+    broker: LedgerRedisBroker, consumer: LedgerConsumer, process: WorkerProcess, redis_client: redis.Redis
+) -> None:
+    for _ in range(5):
+        enqueued(broker, "x" * 600_000)
+    for _ in range(50):
+        process.fetched([300] * 50)
+
+    in_hand = drained(consumer)
+
+    assert (len(in_hand), redis_client.llen("dramatiq:default")) == (2, 3)
+
+
+def test_copy_larger_than_a_claim_may_carry_is_fetched_alone(broker: LedgerRedisBroker) -> None:
+    broker.push([Push("default", name, b"x" * 100) for name in ("one", "two")], bounded=False)
+
+    assert [name for name, _ in broker.fetch("default", 64, 50)] == ["one"]
 
 
 def test_copies_in_hand_bound_what_is_fetched(

@@ -80,8 +80,6 @@ def test_bytes_that_are_no_message_are_put_aside_and_harm_no_neighbour(
 @pytest.mark.parametrize(
     "changes",
     [
-        pytest.param({"options": {"max_retries": 10**12}}, id="a number that no column takes"),
-        pytest.param({"options": {"max_retries": float("inf")}}, id="infinitely many retries"),
         pytest.param({"actor_name": "a\x00b"}, id="nul in the actor's name"),
         pytest.param({"actor_name": "\ud800"}, id="a lone surrogate in the actor's name"),
         pytest.param({"actor_name": {"a": 1}}, id="an actor's name that is no text"),
@@ -117,6 +115,18 @@ def test_plain_send_of_any_spelling_is_claimed(broker: LedgerRedisBroker, consum
 
     assert isinstance(message, ClaimedMessage)
     assert job_row(message.claim.job_id, "state", "client_id") == ("running", "7")
+
+
+@pytest.mark.parametrize("max_retries", [10**12, float("inf")], ids=["more than a column takes", "infinitely many"])
+def test_plain_send_that_may_be_tried_for_ever_is_claimed(
+    broker: LedgerRedisBroker, consumer: LedgerConsumer, max_retries: float
+) -> None:
+    pushed(broker, "stubborn", options={"max_retries": max_retries})
+
+    (message,) = drained(consumer)
+
+    assert isinstance(message, ClaimedMessage)
+    assert job_row(message.claim.job_id, "attempts_allowed") == (None,)
 
 
 def test_throws_that_came_with_a_message_is_dropped(broker: LedgerRedisBroker, consumer: LedgerConsumer) -> None:

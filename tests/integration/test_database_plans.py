@@ -52,7 +52,7 @@ HOT: dict[str, tuple[Any, ...]] = {
     "give_back_jobs": (uuid4(), IDS, NUMBERS),
     "mark_started": (NUMBERS, TIMES, SPANS),
     "queues_due": (["default", "mail"],),
-    "release_due": ("default", 64, 64),
+    "release_due": ("default", 64, 64, 8_388_608),
     "take_back_releases": (IDS, NUMBERS),
     "releases_unclaimed": (15.0, NOW, 500, 600.0),
     "recover_lost_jobs": (IDS, IDS, [uuid4()], 500, 3),

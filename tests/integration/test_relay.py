@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import threading
+from collections.abc import Sequence
 from uuid import UUID
 
 import psycopg2
@@ -12,9 +13,9 @@ import redis
 
 from actors.dispatch import Dispatched, dispatch
 from middleware.in_hand import Held
-from middleware.redis_broker import LedgerRedisBroker
+from middleware.redis_broker import LedgerRedisBroker, Push
 from middleware.relay import UNSTARTED_S, Relay
-from middleware.worker_process import WorkerProcess
+from middleware.worker_process import BYTES_IN_HAND, WorkerProcess
 from models.database import query
 from models.ledger.dispatch import dispatch_jobs
 from policy.keys import redis_id
@@ -122,6 +123,26 @@ def test_due_jobs_are_released_into_the_room_that_the_list_has(
         ("pending", 11),
         ("queued", 14),
     ]
+
+
+def test_large_jobs_are_released_few_at_a_time_and_all_in_one_pass(
+    process: WorkerProcess, broker: LedgerRedisBroker, redis_client: redis.Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    payload = broker.get_actor("actor").message("x" * 1_000_000).encode()
+    dispatch_jobs([wanted(payload=payload) for _ in range(20)], dedupe_s=DEDUPE_S, hold_back=True)
+    pushed: list[int] = []
+    push = broker.push
+
+    def counted(pushes: Sequence[Push], *, bounded: bool) -> list[bool]:
+        pushed.append(sum(len(one.data) for one in pushes))
+        return push(pushes, bounded=bounded)
+
+    monkeypatch.setattr(broker, "push", counted)
+
+    Relay(process)._release()
+
+    assert max(pushed) < BYTES_IN_HAND + 1_100_000
+    assert redis_client.llen("dramatiq:default") == 20
 
 
 def test_release_without_redis_leaves_the_jobs_pending() -> None:

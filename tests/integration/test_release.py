@@ -64,6 +64,34 @@ def test_release_is_one_statement() -> None:
     assert (len(sent), len(released)) == (1, 64)
 
 
+def test_release_stops_once_its_payloads_reach_the_budget() -> None:
+    ids = waiting(10)
+    query("UPDATE background_job SET payload = convert_to(repeat('x', 100), 'UTF8')")
+
+    released = release_due("default", 10, budget_bytes=250)
+
+    assert {one.job_id for one in released} == set(ids[:3])
+
+
+def test_payload_larger_than_the_budget_is_released_alone() -> None:
+    waiting(3)
+    query("UPDATE background_job SET payload = convert_to(repeat('x', 100), 'UTF8')")
+
+    sizes = [len(release_due("default", 10, budget_bytes=50)) for _ in range(4)]
+
+    assert sizes == [1, 1, 1, 0]
+
+
+def test_budget_of_bytes_is_shared_in_turn_between_clients() -> None:
+    waiting(10, "great")
+    waiting(2, "small", since_s=60)
+    query("UPDATE background_job SET payload = convert_to(repeat('x', 100), 'UTF8')")
+
+    released = clients_of(release_due("default", 10, budget_bytes=400))
+
+    assert (released.count("great"), released.count("small")) == (2, 2)
+
+
 def test_job_whose_time_has_not_come_is_left_alone() -> None:
     dispatched(delay_s=60.0)
 

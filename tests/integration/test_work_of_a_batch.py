@@ -80,7 +80,7 @@ Arguments = tuple[object, ...]
 
 
 def releasing(ledger: Ledger) -> Arguments:
-    return ("default", BATCH, None)
+    return ("default", BATCH, None, 8_388_608)
 
 
 def taking_back(ledger: Ledger) -> Arguments:
@@ -141,7 +141,7 @@ def test_a_batch_costs_the_same_before_a_backlog(
 def arguments_of_nobody(name: str) -> Arguments:
     """Of the right number and kind, for planning: no job is meant by them."""
     nobody: dict[str, Arguments] = {
-        "release_due": ("nowhere", 0, None),
+        "release_due": ("nowhere", 0, None, 8_388_608),
         "take_back_releases": ([], []),
         "claim_jobs": (UUID(int=0), UUID(int=0), "host", 1, "code", *([] for _ in range(12)), 60, []),
         "finish_jobs": (UUID(int=0), *([] for _ in range(23))),

@@ -62,6 +62,14 @@ def test_small_copies_are_soon_taken_by_hundreds_again(process: WorkerProcess) -
     assert process.largest_claim() >= 1000
 
 
+def test_copies_without_bodies_are_taken_for_small_ones_however_many_come(process: WorkerProcess) -> None:
+    for _ in range(1_200):
+        process.fetched([0])
+
+    assert process.prefetch() == LARGEST_PREFETCH
+    assert process.largest_claim() >= 1000
+
+
 def test_queue_of_long_jobs_never_waits_for_room_to_gather(process: WorkerProcess) -> None:
     for _ in range(200):
         process.took(60.0)

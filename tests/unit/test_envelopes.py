@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -105,7 +106,12 @@ def test_any_options_give_a_copy_or_an_error_that_the_batch_knows(options: dict[
 
 
 @pytest.mark.parametrize(
-    ("retries", "allowed"), [(0, 1), (4, 5), (-3, 1), (None, None), (2.9, 3), ("4", None)], ids=str
+    ("retries", "allowed"),
+    [
+        *[(0, 1), (4, 5), (-3, 1), (None, None), (2.9, 3), ("4", None), (-math.inf, 1)],
+        *[(2**31 - 2, 2**31 - 1), (2**31 - 1, None), (10**12, None), (math.inf, None), (math.nan, None)],
+    ],
+    ids=str,
 )
 def test_max_retries_of_a_message_are_the_attempts_allowed_but_one(retries: Any, allowed: int | None) -> None:
     assert attempts_allowed(BROKER, message(max_retries=retries)) == allowed

@@ -11,7 +11,16 @@ import redis.exceptions
 from hypothesis import given
 from hypothesis import strategies as st
 
-from policy.errors import Cancelled, NotYet, OutcomeUnknown, Reschedule, Terminal, Throttled
+from policy.errors import (
+    Cancelled,
+    FollowUpUnbuildable,
+    FollowUpUnknown,
+    NotYet,
+    OutcomeUnknown,
+    Reschedule,
+    Terminal,
+    Throttled,
+)
 from policy.verdicts import RULES, VerdictKind
 from tests.unit.foreign_errors import LATER, RATE_LIMITED, HttpError, SqlError, judge, row_name
 
@@ -23,6 +32,8 @@ TABLE = [
     (NotYet("outside_sending_hours", run_at=LATER), "reschedule", "rescheduled"),
     (Throttled(retry_after_s=5), "throttled", "throttled"),
     (Terminal("no such lead"), "terminal", "terminal"),
+    (FollowUpUnbuildable(), "terminal", "follow-up-unbuildable"),
+    (FollowUpUnknown(), "retry", "follow-up-unknown"),
     (dramatiq.middleware.Shutdown(), "reschedule", "shutdown"),
     (dramatiq.errors.Retry("again"), "retry", "dramatiq-retry"),
     # HTTP.
