@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
 
@@ -20,9 +21,22 @@ def settings_in_force() -> Settings:
     Raises SettingInvalid.
     """
     settings, warnings = read(os.environ)
-    for warning in warnings:
+    for warning in unsaid(warnings):
         event("setting_clamped", "WARNING", problem=warning)
     return settings
+
+
+def unsaid(warnings: Sequence[str]) -> list[str]:
+    """Those that this process, or the one it was forked from, has not said yet; whoever asks is about to say them.
+
+    A command says them as text before a broker is set up that would say them as log lines.
+    """
+    fresh = [warning for warning in warnings if warning not in _said]
+    _said.update(fresh)
+    return fresh
+
+
+_said: set[str] = set()
 
 
 def database_url(settings: Settings) -> str:

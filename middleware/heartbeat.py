@@ -9,6 +9,7 @@ import os
 import signal
 import threading
 import time
+from contextlib import suppress
 from typing import TYPE_CHECKING
 from uuid import UUID
 
@@ -20,6 +21,8 @@ from models.database import close_connection
 from models.ledger import workers
 from models.ledger.claim import Claimed
 from models.ledger.finish import closed_attempts, mark_started
+from models.migrate import missing_migrations
+from policy.errors import CallboardError
 from policy.states import RunStatus
 
 if TYPE_CHECKING:
@@ -27,6 +30,12 @@ if TYPE_CHECKING:
 
 #: While the ledger is away, beats are tried this often, in s: the first that commits lets work go on.
 _RETRY_S = 0.5
+#: So many failed beats in a row have a line each; of those after them one every so many seconds has.
+_LINES_AT_FIRST, _LINE_EVERY_S = 10, 5.0
+#: Distinct errors whose traceback is written, once each: a text that is another one each time is not kept for ever.
+_TRACEBACKS = 50
+#: SQLSTATEs of a table, column or function that is not there.
+_NOT_THERE = frozenset({"42P01", "42703", "42883"})
 
 
 class Heartbeat(threading.Thread):
@@ -40,6 +49,9 @@ class Heartbeat(threading.Thread):
         self._unknown_before: frozenset[tuple[UUID, int]] = frozenset()
         #: Claims that were running when their identity was lost, by run id, as long as a crash may be counted on them.
         self._running_on: dict[int, Claimed] = {}
+        self._failed = 0
+        self._line_due_s = 0.0
+        self._errors_said: set[tuple[str, str]] = set()
         #: When the last turn ended, beat or not, by the monotonic clock: a heartbeat that hangs is seen by it.
         self.turned_s: float | None = None
 
@@ -67,19 +79,50 @@ class Heartbeat(threading.Thread):
         process, sent_s = self._process, time.monotonic()
         try:
             if self._registered != process.holder.id:
-                workers.register(process.holder, process.served_queues(), process.threads)
-                self._registered = process.holder.id
-                event("worker_registered", worker_id=str(process.holder.id))
+                self._register()
             if not workers.beat(process.holder.id):
                 self._renew()
                 return 0.0
             process.beaten(sent_s)
+            self._failed = 0
             self._compare_books()
             self._take_back_crashes()
         except psycopg2.Error as error:
-            event("beat_failed", "WARNING", worker_id=str(process.holder.id), error=error)
+            self._say_failed(error)
             return _RETRY_S
         return max(0.0, process.settings.heartbeat_s - (time.monotonic() - sent_s))
+
+    def _register(self) -> None:
+        process = self._process
+        workers.register(process.holder, process.served_queues(), process.threads)
+        self._registered = process.holder.id
+        event("worker_registered", worker_id=str(process.holder.id))
+        with suppress(CallboardError):  # a migration that was edited is the doctor's to tell
+            if missing_migrations():
+                self._say_schema_behind()
+
+    def _say_failed(self, error: psycopg2.Error) -> None:
+        """A line where one is due or the error is a new one; its traceback once, for it says nothing new after that."""
+        self._failed += 1
+        kind = (type(error).__name__, str(error).partition("\n")[0])
+        known, now_s = kind in self._errors_said or len(self._errors_said) >= _TRACEBACKS, time.monotonic()
+        if known and self._failed > _LINES_AT_FIRST and now_s < self._line_due_s:
+            return
+        self._errors_said.add(kind)
+        self._line_due_s = now_s + _LINE_EVERY_S
+        if error.pgcode in _NOT_THERE:
+            self._say_schema_behind()
+            return
+        shown = error.with_traceback(None) if known else error
+        event("beat_failed", "WARNING", worker_id=str(self._process.holder.id), error=shown)
+
+    def _say_schema_behind(self) -> None:
+        event(
+            "schema_behind",
+            "ERROR",
+            worker_id=str(self._process.holder.id),
+            problem="the database has not all that this code reads and writes: run `callboard migrate`",
+        )
 
     def _renew(self) -> None:
         """We were declared lost: what had not started is dropped (others have it by now), and we register anew."""

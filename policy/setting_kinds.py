@@ -12,6 +12,7 @@ from typing import TypeAlias
 
 from policy.errors import SettingInvalid
 from policy.log_levels import read_levels
+from policy.setting_urls import form_of, is_usable
 
 Value: TypeAlias = str | int | float | bool | None
 
@@ -22,9 +23,10 @@ MASK = "***"
 
 _ON, _OFF = frozenset({"1", "on", "true", "yes"}), frozenset({"0", "off", "false", "no"})
 
-#: Not `int()` and `float()` alone: those take "1_000", "nan" and digits of every script.
-_WHOLE = re.compile(r"[+-]?[0-9]{1,18}")
-_NUMBER = re.compile(r"[+-]?(?:[0-9]{1,18}(?:\.[0-9]{0,18})?|\.[0-9]{1,18})")
+#: Not `int()` and `float()` alone: those take "1_000", "nan" and digits of every script. A number of more than a
+#: hundred digits is no slip of the finger but another thing than a number (and `int()` itself ends at 4,300).
+_WHOLE = re.compile(r"[+-]?[0-9]{1,100}")
+_NUMBER = re.compile(r"[+-]?(?:[0-9]{1,100}(?:\.[0-9]{0,100})?|\.[0-9]{1,100})")
 
 #: From the first colon after `//` (or without a scheme, at all) to the last `@`: a password may hold "@",
 #: "/" and "?", and then no parser of URLs finds its end.
@@ -64,7 +66,8 @@ class Setting:
         if self.kind is Kind.WORD:
             return " or ".join(self.choices)
         if self.kind is Kind.URL:
-            return "a URL that begins with " + " or ".join(f"{scheme}://" for scheme in self.choices)
+            begins = " or ".join(f"{scheme}://" for scheme in self.choices)
+            return f"a URL that begins with {begins} {form_of(self.choices)}"
         if self.low is None or self.high is None:
             return str(self.kind.value)
         return f"{self.kind.value} from {self.low:.15g} to {self.high:.15g}{self.unit and f' {self.unit}'}"
@@ -148,7 +151,7 @@ def _parsed(setting: Setting, given: str) -> Value:
     if setting.kind is Kind.LEVELS:
         return _levels(given)
     if setting.kind is Kind.URL:
-        return given if given.startswith(tuple(f"{scheme}://" for scheme in setting.choices)) else None
+        return given if is_usable(given, setting.choices) else None
     return given
 
 

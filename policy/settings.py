@@ -183,26 +183,33 @@ def read(environ: Mapping[str, str]) -> tuple[Settings, list[str]]:
     An empty or blank value is unset. Raises SettingInvalid, with secrets masked, for the first value
     that is not of its kind.
     """
-    warnings: list[str] = []
+    warnings: dict[str, str] = {}
     values: dict[str, Value] = {}
     for setting in SETTINGS:
         given = environ.get(setting.name, "").strip()
         if given:
             value, warning = read_value(setting, given)
             values[setting.attribute] = value
-            warnings += [warning] if warning else []
-    return _without_contradictions(Settings(**values), warnings)  # type: ignore[arg-type]
+            if warning:
+                warnings[setting.attribute] = warning
+    settings = Settings(**values)  # type: ignore[arg-type]
+    return _without_contradictions(settings, warnings, environ.get("CALLBOARD_LEASE_SECONDS", "").strip())
 
 
-def _without_contradictions(settings: Settings, warnings: list[str]) -> tuple[Settings, list[str]]:
+def _without_contradictions(
+    settings: Settings, warnings: dict[str, str], lease_given: str
+) -> tuple[Settings, list[str]]:
+    """The lease lengthened where it is shorter than its beats; what clamped either of the two is said in one line."""
     least_s = round(LEAST_BEATS_PER_LEASE * settings.heartbeat_s, 6)  # 3 * 0.1 is more than 0.3
-    if settings.lease_s >= least_s:
-        return settings, warnings
-    warning = (
-        f"CALLBOARD_LEASE_SECONDS={settings.lease_s:g} is shorter than {LEAST_BEATS_PER_LEASE} beats "
-        f"of CALLBOARD_HEARTBEAT_SECONDS={settings.heartbeat_s:g}: {least_s:g} is used"
-    )
-    return replace(settings, lease_s=least_s), [*warnings, warning]
+    if settings.lease_s < least_s:
+        warnings.pop("lease_s", None)
+        beats_clamped = warnings.pop("heartbeat_s", None)
+        warnings["lease_s"] = (beats_clamped + "; " if beats_clamped else "") + (
+            f"CALLBOARD_LEASE_SECONDS={lease_given or f'{settings.lease_s:g}'} is shorter than {LEAST_BEATS_PER_LEASE} "
+            f"beats of CALLBOARD_HEARTBEAT_SECONDS={settings.heartbeat_s:g}: {least_s:g} is used"
+        )
+        settings = replace(settings, lease_s=least_s)
+    return settings, list(warnings.values())
 
 
 def masked(settings: Settings) -> dict[str, str]:

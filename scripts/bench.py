@@ -85,7 +85,7 @@ def _run(arguments: argparse.Namespace, measure: _Measure) -> int:
     if arguments.out:
         (arguments.out / f"{found.benchmark}.json").write_text(report.encoded(found) + "\n", encoding="utf-8")
         (arguments.out / f"{found.benchmark}.svg").write_text(chart.svg(found), encoding="utf-8")
-    print(report.encoded(found) if arguments.json else report.text(found))
+    print(bench_faults.on_one_line(report.document(found)) if arguments.json else report.text(found))
     return ExitCode.DONE
 
 

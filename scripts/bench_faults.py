@@ -47,7 +47,7 @@ def _chaos(arguments: argparse.Namespace) -> int:
     from benchmarks import chaos
 
     found = chaos.run(minutes=arguments.minutes, seed=arguments.seed, rate=float(arguments.rate), say=_say)
-    print(json.dumps(chaos.report(found), indent=2) if arguments.json else chaos.text(found))
+    print(on_one_line(chaos.report(found)) if arguments.json else chaos.text(found))
     return ExitCode.DONE if found.clean else ExitCode.ERROR
 
 
@@ -60,7 +60,7 @@ def _faults(arguments: argparse.Namespace) -> int:
         return ExitCode.USAGE
     rows = faults.measure(arguments.only or list(faults.FAULTS), watch_s=arguments.watch, say=_say)
     if arguments.json:
-        print(json.dumps(faults.report(rows, arguments.watch), indent=2))
+        print(on_one_line(faults.report(rows, arguments.watch)))
     else:
         print(faults.page(rows, arguments.watch) if arguments.page else faults.text(rows))
     return ExitCode.DONE if faults.ours_is_clean(rows) else ExitCode.ERROR
@@ -74,7 +74,8 @@ def _recovery(arguments: argparse.Namespace) -> int:
     if lease_s is not None:
         settings["CALLBOARD_HEARTBEAT_SECONDS"] = str(lease_s / 6)
     found = recovery.run(kills=arguments.kills, together=arguments.together, settings=settings, say=_say)
-    print(report.encoded(recovery.report(found)) if arguments.json else report.text(recovery.report(found)))
+    shown = recovery.report(found)
+    print(on_one_line(report.document(shown)) if arguments.json else report.text(shown))
     return ExitCode.DONE if found.holds else ExitCode.ERROR
 
 
@@ -82,8 +83,14 @@ def _poison(arguments: argparse.Namespace) -> int:
     from benchmarks import poison, report
 
     found = poison.run(good=arguments.good, within_s=arguments.within, say=_say)
-    print(report.encoded(poison.report(found)) if arguments.json else report.text(poison.report(found)))
+    shown = poison.report(found)
+    print(on_one_line(report.document(shown)) if arguments.json else report.text(shown))
     return ExitCode.DONE if found.holds else ExitCode.ERROR
+
+
+def on_one_line(found: object) -> str:
+    """The JSON that `--json` ends with: the last line of standard output is the whole of it."""
+    return json.dumps(found)
 
 
 def _say(line: str) -> None:

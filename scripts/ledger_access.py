@@ -6,7 +6,7 @@ import os
 import sys
 
 from middleware import logs
-from middleware.configuration import connect_database
+from middleware.configuration import connect_database, unsaid
 from models.migrate import missing_migrations
 from policy.errors import CallboardError
 from policy.settings import Settings, read
@@ -44,8 +44,8 @@ def configure_logs(settings: Settings) -> None:
 
 
 def settings_said() -> Settings:
-    """The environment's settings; clamped values are said on standard error. Raises SettingInvalid."""
+    """The environment's settings; clamped values are said on standard error, once. Raises SettingInvalid."""
     settings, warnings = read(os.environ)
-    for warning in warnings:
+    for warning in unsaid(warnings):
         print(f"callboard: {warning}", file=sys.stderr)
     return settings

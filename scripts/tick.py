@@ -5,22 +5,31 @@ from __future__ import annotations
 import argparse
 import json
 import math
+import os
 import signal
 import sys
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import datetime, timezone
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 
+from models.readings.paging import database_now
+from models.readings.windows import window_of_key
 from policy.errors import CallboardError, SettingInvalid
+from policy.settings import read
+from policy.windows import window_at
 from scripts.exits import ExitCode, one_line, unreachable_line, unreachable_server
 from scripts.ledger_access import open_ledger
 from scripts.parsing import Subparsers
 
 if TYPE_CHECKING:
     from actors.schedule import Ticked
+
+#: What `--dry-run` answers in the place of a mode.
+_NOTHING_DONE = {"mode": None, "dry_run": True}
 
 
 def add_parser(commands: Subparsers) -> None:
@@ -31,10 +40,16 @@ def add_parser(commands: Subparsers) -> None:
         description="Dispatch the current window: its row and two jobs, once, whoever else ticks. Exit 0 also when it"
         " was dispatched already; 1 when it could not be enqueued (the jobs are kept) or PostgreSQL is away.",
     )
-    parser.add_argument(
+    once_or_often = parser.add_mutually_exclusive_group()
+    once_or_often.add_argument(
         "--every", type=_seconds, metavar="S", help="tick every S seconds until stopped; needs no leader"
     )
-    parser.add_argument("--source", default="scheduler", metavar="NAME", help="who asks; kept with window and jobs")
+    once_or_often.add_argument(
+        "--dry-run", action="store_true", help="say which window it is and whether it was dispatched; change nothing"
+    )
+    parser.add_argument(
+        "--source", type=_source, default="scheduler", metavar="NAME", help="who asks; kept with window and jobs"
+    )
     parser.add_argument(
         "--json", action="store_true", help="one object a tick: mode, the window's columns, existing, error"
     )
@@ -43,13 +58,41 @@ def add_parser(commands: Subparsers) -> None:
 
 def run(args: argparse.Namespace) -> ExitCode:
     """Tick once, or until a signal comes; then what runs is finished, and the exit code is 0."""
+    if args.every is not None:
+        with _until_signalled() as stopping:
+            return _loop(args, stopping)
+    try:
+        return _look(args) if args.dry_run else _once(args)
+    except Exception as error:
+        problem = _expected(error)
+        if args.json and problem is not None:
+            _print_unanswered(args, problem)
+        raise
+
+
+def _once(args: argparse.Namespace) -> ExitCode:
     from actors.schedule import tick
 
-    if args.every is None:
-        open_ledger()
-        return _print(tick(args.source), as_json=args.json)
-    with _until_signalled() as stopping:
-        return _loop(args, stopping)
+    open_ledger()
+    return _print(tick(args.source), as_json=args.json)
+
+
+def _look(args: argparse.Namespace) -> ExitCode:
+    """`--dry-run`: the window by the database's clock, and its row if somebody has dispatched it."""
+    settings = open_ledger()
+    window = window_at(database_now(), settings.dispatch_window_s, args.source)
+    existing = window_of_key(window.dispatch_key)
+    if args.json:
+        from actors.tick_answer import outlook
+
+        print(json.dumps(outlook(window, existing) | _NOTHING_DONE))
+    elif existing is None:
+        print(f"would dispatch {window.dispatch_key}")
+    else:
+        print(
+            f"there already {window.dispatch_key}: {existing.status} since {existing.updated_at} by {existing.source}"
+        )
+    return ExitCode.DONE
 
 
 def _loop(args: argparse.Namespace, stopping: threading.Event) -> ExitCode:
@@ -63,19 +106,36 @@ def _loop(args: argparse.Namespace, stopping: threading.Event) -> ExitCode:
         try:
             opened = opened or bool(open_ledger())
             _print(tick(args.source, stopping=stopping), as_json=args.json, quiet=True)
-        except SettingInvalid:
-            raise
-        except CallboardError as error:
-            _complain(str(error))
         except Exception as error:
-            server = unreachable_server(error)
-            if server is None:
+            problem = _expected(error)
+            if problem is None:
                 raise
-            _complain(unreachable_line(server, error))
+            if args.json:
+                _print_unanswered(args, problem)
+            print(f"callboard: {problem}", file=sys.stderr, flush=True)
         # A tick that took longer than its turn leaves the turns out that it missed.
         behind = max(0.0, time.monotonic() - due_s)
         due_s += args.every * max(1, math.ceil(behind / args.every))
     return ExitCode.DONE
+
+
+def _expected(error: Exception) -> str | None:
+    """What kept a tick from its answer, on one line; None for a defect, and for a setting, which keeps every tick."""
+    if isinstance(error, SettingInvalid):
+        return None
+    if isinstance(error, CallboardError):
+        return one_line(str(error))
+    server = unreachable_server(error)
+    return server and unreachable_line(server, error)
+
+
+def _print_unanswered(args: argparse.Namespace, problem: str) -> None:
+    """The object of a tick that got no answer, so that who reads objects reads of it; the window by our own clock."""
+    from actors.tick_answer import unanswered
+
+    settings, _ = read(os.environ)
+    window = window_at(datetime.now(timezone.utc), settings.dispatch_window_s, args.source)
+    print(json.dumps(unanswered(window, problem) | (_NOTHING_DONE if args.dry_run else {})), flush=True)
 
 
 def _print(ticked: Ticked, *, as_json: bool, quiet: bool = False) -> ExitCode:
@@ -83,7 +143,7 @@ def _print(ticked: Ticked, *, as_json: bool, quiet: bool = False) -> ExitCode:
     if as_json:
         from actors.tick_answer import shown
 
-        print(json.dumps(shown(ticked), default=str), flush=True)
+        print(json.dumps(shown(ticked)), flush=True)
     elif not (quiet and ticked.mode.value == "duplicate_suppressed"):
         print("\n".join(lines(ticked)), flush=True)
     return ExitCode.ERROR if ticked.mode.value == "enqueue_failed" else ExitCode.DONE
@@ -111,8 +171,11 @@ def lines(ticked: Ticked) -> Iterator[str]:
         yield f"{len(ticked.unstarted)} enqueued windows begun by no worker (is one running?): {names}"
 
 
-def _complain(message: str) -> None:
-    print(f"callboard: {one_line(message)}", file=sys.stderr, flush=True)
+def _source(text: str) -> str:
+    """A name that says something: windows and jobs keep it."""
+    if not text.strip():
+        raise argparse.ArgumentTypeError("a name, not an empty one")
+    return text
 
 
 def _seconds(text: str) -> float:

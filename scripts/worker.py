@@ -9,8 +9,7 @@ from __future__ import annotations
 import argparse
 
 from middleware import logs
-from middleware.configuration import database_url, redis_url
-from scripts.ledger_access import settings_said
+from middleware.configuration import database_url, redis_url, settings_in_force
 from scripts.parsing import Subparsers
 
 #: What is always imported; the families bind to the broker that `setup` makes.
@@ -43,11 +42,11 @@ def run(args: argparse.Namespace) -> int:
     """Run until told to end. Raises SettingInvalid and ServersNotFound before any process is started."""
     from dramatiq.cli import main, make_argument_parser  # takes as long as all else; `--help` does without
 
-    settings = settings_said()
+    # The forks inherit it, and that clamped values have been told of; those that are spawned do both in `setup`.
+    logs.configure_from_environment()
+    settings = settings_in_force()
     database_url(settings)
     redis_url(settings)
-    # The forks inherit it; those that are spawned configure themselves in `setup`.
-    logs.configure_from_environment()
     parsed = make_argument_parser().parse_args(arguments(args))  # type: ignore[no-untyped-call]
     return int(main(parsed))  # type: ignore[no-untyped-call]
 

@@ -174,6 +174,58 @@ def test_idle_worker_stops_at_once_with_nothing_left_in_redis(stage: Stage, play
     always(lambda: _connections_of_others(stage) == (0, 0), "no connection comes back", 0.2)
 
 
+@pytest.mark.parametrize(
+    ("settings", "code", "said"),
+    [
+        pytest.param(
+            {"DISPATCH_WINDOW_SECONDS": "sixty"},
+            2,
+            "callboard: CALLBOARD_DISPATCH_WINDOW_SECONDS='sixty' is not valid: allowed is a whole number from 15 to",
+            id="a setting not of its kind",
+        ),
+        pytest.param(
+            {"REDIS_URL": "redis://:s3cret@h:6379/abc"},
+            2,
+            "callboard: CALLBOARD_REDIS_URL='redis://:***@h:6379/abc' is not valid: allowed is a URL",
+            id="a URL that is none",
+        ),
+        pytest.param(
+            {"DATABASE_URL": "", "REDIS_URL": "", "HOME": "nowhere"},
+            1,
+            "callboard: No servers found: run `callboard up`",
+            id="no servers",
+        ),
+    ],
+)
+def test_dramatiq_ends_with_one_line_of_ours_where_there_is_no_broker(
+    stage: Stage, settings: dict[str, str], code: int, said: str
+) -> None:
+    workers = stage.run(["-m", "dramatiq", "-p", "1", "-t", "1", "actors.broker:setup", "actors"], settings)
+
+    ended = workers.wait()
+
+    # Dramatiq's master says in lines of its own that it boots, and that a process has ended.
+    ours = [line for line in workers.text.splitlines() if "[dramatiq.MainProcess]" not in line]
+    assert ended == code
+    assert len(ours) == 1
+    assert ours[0].startswith(said)
+
+
+@pytest.mark.parametrize("words", [["worker", "--processes", "2"], ["tick", "--every", "0.2"]], ids=["worker", "tick"])
+def test_clamped_setting_is_told_of_once_a_command(stage: Stage, words: list[str]) -> None:
+    command = stage.command(*words, settings={"LEASE_SECONDS": 0.1, "LOG_FORMAT": "json"})
+    if words[0] == "worker":
+        command.ready(processes=2)
+    else:
+        until(lambda: stage.value("SELECT count(*) FROM background_dispatch_window"), "a tick")
+
+    code = command.stop()
+
+    assert code == 0
+    assert command.text.count("CALLBOARD_LEASE_SECONDS=0.1") == 1
+    assert len(command.lines("setting_clamped")) == (words[0] == "worker")
+
+
 def _fetched_and_unsettled(stage: Stage) -> int:
     return sum(int(stage.redis.scard(key)) for key in stage.redis.scan_iter("dramatiq:__acks__*"))
 

@@ -161,14 +161,29 @@ def test_scheduler_waits_for_postgresql_and_ends_in_good_order(stage: Stage, pro
     assert "Traceback" not in loop.text
 
 
-def test_tick_without_postgresql_says_so_in_one_line(stage: Stage, program: str) -> None:
-    run = stage.run([program], {"DATABASE_URL": "postgresql://nobody@127.0.0.1:1/none"})
+def test_tick_without_postgresql_says_so_in_one_line(stage: Stage) -> None:
+    run = stage.command("tick", settings={"DATABASE_URL": "postgresql://nobody@127.0.0.1:1/none"})
 
     code = run.wait()
 
     assert code == 1
     assert len(run.text.splitlines()) == 1
     assert run.text.startswith("callboard: cannot reach PostgreSQL")
+
+
+def test_tick_without_postgresql_answers_with_one_object_all_the_same(stage: Stage, program: str) -> None:
+    code, whole = tick(stage, program)
+    failed_code, failed = tick(stage, program, DATABASE_URL="postgresql://nobody:s3cret@127.0.0.1:1/none")
+
+    known = {"dispatch_key", "source", "window_start", "window_seconds", "process_dispatch_id"}
+    known |= {"maintenance_dispatch_id"}
+    assert (code, failed_code) == (0, 1)
+    assert failed["mode"] == "enqueue_failed"
+    assert failed["error"].startswith("cannot reach PostgreSQL")
+    assert "s3cret" not in failed["error"]
+    assert (failed["existing"], failed["status"]) == (None, None)
+    assert list(failed) == list(whole)
+    assert {name: failed[name] for name in known} == {name: whole[name] for name in known}
 
 
 def test_client_at_its_cap_gets_its_next_jobs_as_soon_as_others_end(

@@ -20,6 +20,7 @@ from middleware.redis_broker import LedgerRedisBroker, Push
 from middleware.started_slots import read_started
 from middleware.worker_process import WorkerProcess
 from models import database as db
+from models.ledger import workers
 from tests.broker_cases import acting_process, held_by_process, steady_process
 from tests.integration.consumer_cases import broker_with_actor, consumer_of, drained, enqueued
 from tests.ledger_cases import (
@@ -82,7 +83,7 @@ def test_one_worker_that_cannot_be_recovered_keeps_no_other_waiting(
     lose(free)
     recover_worker = recovery._recover_worker
 
-    def failing(process: WorkerProcess, worker_id: UUID, *rest: Any) -> int:
+    def failing(process: WorkerProcess, worker_id: UUID, *rest: Any) -> list[workers.RecoveredJob]:
         if worker_id == stuck.id:
             raise psycopg2.errors.LockNotAvailable("not now")
         return recover_worker(process, worker_id, *rest)

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import datetime, timedelta, timezone
 
 import pytest
 import redis
 
 from actors.schedule import TickMode, tick
+from actors.tick_answer import shown
 from middleware import configuration
 from models.database import query
 from tests.broker_cases import NO_REDIS
+from tests.command_cases import Callboard
 from tests.integration.tick_cases import Forward, Settle, broker_in_place, clock_by, copies, jobs, settings_by, windows
 from tests.ledger_cases import in_threads
 
@@ -159,3 +161,55 @@ def test_clock_of_the_caller_plays_no_part(monkeypatch: pytest.MonkeyPatch) -> N
     ticked = tick("a minute ahead")
 
     assert ticked.mode is TickMode.DUPLICATE_SUPPRESSED
+
+
+def test_times_of_an_answer_are_those_of_the_other_commands_and_the_start_is_that_of_the_key(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    tick("one")
+
+    answer = shown(tick("two"))
+    (listed,) = Callboard(capsys)("windows", "list", "--json").data
+
+    start: str = answer["window_start"]
+    assert answer["dispatch_key"].endswith(f":{start}")
+    assert answer["existing"]["window_start"] == start
+    assert moment(listed["window_start"]) == moment(start)
+    times = ("requested_at", "created_at", "updated_at")
+    assert {name: answer[name] for name in times} == {name: listed[name] for name in times}
+
+
+def test_dry_run_names_the_window_and_whether_it_is_there_and_changes_nothing(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    callboard = Callboard(capsys)
+
+    before = callboard("tick", "--dry-run", "--json", "--source", "cron")
+    said = callboard("tick", "--dry-run")
+    rows = windows()
+    tick("clock")
+    after = callboard("tick", "--dry-run", "--json")
+    said_after = callboard("tick", "--dry-run")
+
+    assert [ended.code for ended in (before, said, after, said_after)] == [0, 0, 0, 0]
+    assert rows == []
+    assert (before.data["mode"], before.data["existing"], before.data["dry_run"]) == (None, None, True)
+    assert (before.data["source"], before.data["status"]) == ("cron", None)
+    assert said.out == f"would dispatch {before.data['dispatch_key']}\n"
+    assert (after.data["existing"]["source"], after.data["status"]) == ("clock", "ENQUEUED")
+    assert said_after.out.startswith(f"there already {after.data['dispatch_key']}: ENQUEUED since ")
+    assert len(windows()) == 1
+
+
+@pytest.mark.parametrize("words", [["--source", ""], ["--source", "  "], ["--every", "5", "--dry-run"]])
+def test_tick_that_makes_no_sense_is_refused_in_one_line(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    ended = Callboard(capsys)("tick", *words)
+
+    assert ended.code == 2
+    assert ended.err.count("\n") == 1
+    assert windows() == []
+
+
+def moment(text: str) -> datetime:
+    assert text.endswith("Z")
+    return datetime.fromisoformat(text.replace("Z", "+00:00")).astimezone(timezone.utc)

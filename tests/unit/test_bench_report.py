@@ -7,12 +7,14 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import nullcontext
 from pathlib import Path
+from types import SimpleNamespace
 from xml.etree import ElementTree
 
 import pytest
 
-from benchmarks import chart, table
+from benchmarks import chaos, chart, faults, ground, poison, recovery, table, throughput
 from benchmarks.ground import RoundFailed
 from benchmarks.latency import percentile
 from benchmarks.meters import steady_rate
@@ -21,6 +23,7 @@ from benchmarks.peer_plays import counting
 from benchmarks.report import Report, Result, compared, encoded
 from benchmarks.workloads import WORKLOADS, repeated_key
 from scripts import bench
+from scripts.main import main
 from tests.unit.source_tree import ROOT
 
 
@@ -77,6 +80,28 @@ def test_json_has_what_the_contract_names() -> None:
         }
     ]
     assert said["versions"]["redis server"] == "Valkey 9"
+
+
+@pytest.mark.parametrize("kind", ["throughput", "chaos", "faults", "recovery", "poison"])
+def test_last_line_of_a_bench_command_is_the_whole_object(
+    kind: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    measured = reported(Result("ours", 300.0, "jobs/s", "bare", 2.0, 200.0, 400.0))
+    monkeypatch.setattr(ground, "prepared", lambda keep: nullcontext())
+    monkeypatch.setattr(throughput, "measure", lambda *_, **__: measured)
+    monkeypatch.setattr(faults, "measure", lambda *_, **__: [])
+    for module in (chaos, recovery, poison):
+        monkeypatch.setattr(module, "run", lambda **_: SimpleNamespace(clean=True, holds=True))
+        monkeypatch.setattr(module, "report", lambda _: {"rounds": 1} if kind == "chaos" else measured)
+    to_files = ["--out", str(tmp_path)] if kind == "throughput" else []
+
+    code = main(["bench", kind, "--json", *to_files])
+
+    said = capsys.readouterr().out
+    assert code == 0
+    assert said.endswith("}\n")
+    assert "rounds" in json.loads(said.splitlines()[-1]) or kind == "faults"
+    assert all(len(file.read_text(encoding="utf-8").splitlines()) > 1 for file in tmp_path.glob("*.json"))
 
 
 def test_table_is_made_from_the_json_alone(tmp_path: Path) -> None:

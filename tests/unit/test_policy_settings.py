@@ -85,6 +85,16 @@ def test_every_setting_has_a_meaning_and_every_number_a_range_around_its_default
         ("LOG_FORMAT", "TEXT", "log_format", "text"),
         ("DATABASE_URL", "postgres://h/db", "database_url", "postgres://h/db"),
         ("REDIS_URL", "unix:///run/redis.sock", "redis_url", "unix:///run/redis.sock"),
+        ("REDIS_URL", "redis://me:p%40ss@[::1]:6379/3?db=4", "redis_url", "redis://me:p%40ss@[::1]:6379/3?db=4"),
+        ("REDIS_URL", "redis://", "redis_url", "redis://"),
+        ("DATABASE_URL", "postgresql://", "database_url", "postgresql://"),
+        ("DATABASE_URL", "postgresql://h:1,[::1]:2/d", "database_url", "postgresql://h:1,[::1]:2/d"),
+        (
+            "DATABASE_URL",
+            "postgresql://u:p@/d?host=/run&port=5432",
+            "database_url",
+            "postgresql://u:p@/d?host=/run&port=5432",
+        ),
         ("LLM_MODEL", "some-model", "llm_model", "some-model"),
     ],
 )
@@ -103,6 +113,9 @@ def test_a_value_is_read_as_its_kind(name: str, given_text: str, attribute: str,
         ("METRICS_PORT", "70000", "metrics_port", 65_535),
         ("MAX_CRASHES", "-3", "max_crashes", 1),
         ("RELAY_SECONDS", "0", "relay_s", 0.05),
+        ("DISPATCH_WINDOW_SECONDS", "9" * 23, "dispatch_window_s", 3_600),
+        ("RELAY_SECONDS", "9" * 23, "relay_s", 60),
+        ("LEASE_SECONDS", "7" * 23, "lease_s", 3_600),
     ],
 )
 def test_a_value_out_of_range_is_clamped_with_one_warning(
@@ -132,6 +145,19 @@ def test_a_value_out_of_range_is_clamped_with_one_warning(
         ("LOG_LEVEL", "loud"),
         ("DATABASE_URL", "mysql://h/db"),
         ("REDIS_URL", "localhost:6379"),
+        ("REDIS_URL", "redis://h:abc/0"),
+        ("REDIS_URL", "redis://h:70000/0"),
+        ("REDIS_URL", "redis://h:6379/abc"),
+        ("REDIS_URL", "redis://[::1/0"),
+        ("REDIS_URL", "unix:///run/redis.sock?db=a"),
+        ("DATABASE_URL", "postgresql://h:notaport/d"),
+        ("DATABASE_URL", "postgresql://h:5432,other:nine/d"),
+        ("DATABASE_URL", "postgresql:///d?host=/run&port=nine"),
+        ("DATABASE_URL", "postgresql://me:p@ss@h/d"),
+        ("DATABASE_URL", "postgresql://me:100%@h/d"),
+        ("SMTP_URL", "smtp://"),
+        ("SMS_URL", "http://h:abc"),
+        ("LLM_BASE_URL", "https:///v1"),
     ],
 )
 def test_a_value_not_of_its_kind_is_refused_in_one_line(name: str, given_text: str) -> None:
@@ -143,12 +169,21 @@ def test_a_value_not_of_its_kind_is_refused_in_one_line(name: str, given_text: s
     assert "\n" not in str(refusal.value)
 
 
-def test_a_refused_url_does_not_show_its_password() -> None:
+@pytest.mark.parametrize(
+    ("name", "url", "shown"),
+    [
+        ("DATABASE_URL", "mysql://me:s3cret@h/db", "mysql://me:***@h/db"),
+        ("DATABASE_URL", "postgresql://me:s3cret@h:notaport/d", "postgresql://me:***@h:notaport/d"),
+        ("DATABASE_URL", "postgresql://me:s3@cret@h/d", "postgresql://me:***@h/d"),
+        ("REDIS_URL", "redis://:s3cret@h:6379/abc", "redis://:***@h:6379/abc"),
+    ],
+)
+def test_a_refused_url_does_not_show_its_password(name: str, url: str, shown: str) -> None:
     with pytest.raises(SettingInvalid) as refusal:
-        read({"CALLBOARD_DATABASE_URL": "mysql://me:s3cret@h/db"})
+        read({f"CALLBOARD_{name}": url})
 
-    assert "mysql://me:***@h/db" in str(refusal.value)
-    assert "s3cret" not in str(refusal.value)
+    assert shown in str(refusal.value)
+    assert "s3" not in str(refusal.value)
 
 
 def test_a_lease_of_fewer_than_three_beats_is_lengthened_with_a_warning() -> None:
@@ -157,6 +192,26 @@ def test_a_lease_of_fewer_than_three_beats_is_lengthened_with_a_warning() -> Non
     assert settings.lease_s == 60
     assert len(warnings) == 1
     assert "CALLBOARD_LEASE_SECONDS=30 is shorter than 3 beats" in warnings[0]
+
+
+@pytest.mark.parametrize(
+    ("lease", "beat", "lease_s", "told"),
+    [
+        ("0.1", "5", 15, ["CALLBOARD_LEASE_SECONDS=0.1 is shorter than 3 beats", "15 is used"]),
+        ("", "1000", 180, ["CALLBOARD_HEARTBEAT_SECONDS=1000 is out of range", "60 is used", "180 is used"]),
+        ("0.1", "1000", 180, ["CALLBOARD_HEARTBEAT_SECONDS=1000", "CALLBOARD_LEASE_SECONDS=0.1", "180 is used"]),
+        ("0.1", "0.1", 0.3, ["CALLBOARD_LEASE_SECONDS=0.1 is out of range", "0.3 is used"]),
+    ],
+    ids=["lease", "beat", "both", "lease of the shortest beats"],
+)
+def test_lease_and_beats_out_of_range_are_told_in_one_warning(
+    lease: str, beat: str, lease_s: float, told: list[str]
+) -> None:
+    settings, warnings = read({"CALLBOARD_LEASE_SECONDS": lease, "CALLBOARD_HEARTBEAT_SECONDS": beat})
+
+    assert settings.lease_s == lease_s
+    assert len(warnings) == 1
+    assert [text for text in told if text not in warnings[0]] == []
 
 
 def test_secrets_are_never_shown() -> None:

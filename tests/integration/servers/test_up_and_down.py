@@ -29,6 +29,37 @@ def test_up_twice_finds_the_running_servers_and_down_ends_them(used_home: Path) 
     assert gone(all_pids(told))
 
 
+def test_dry_runs_say_what_would_be_done_and_change_nothing(used_home: Path) -> None:
+    would_start = callboard(used_home, "up", "--dry-run", "--json")
+    said = callboard(used_home, "up", "--dry-run", environ={"CALLBOARD_SMTP_URL": "smtp://elsewhere"})
+    would_not_end = callboard(used_home, "down", "--dry-run", "--json")
+    left = servers_file.load(used_home)
+    callboard(used_home, "up")
+    pids = told_of(used_home)["pids"]
+    nothing = callboard(used_home, "up", "--dry-run", "--json")
+    would_end = callboard(used_home, "down", "--dry-run", "--json")
+    told = callboard(used_home, "down", "--dry-run")
+
+    assert json.loads(would_start[1]) == {"would_start": ["postgres", "valkey", "mail_sink"]}
+    assert said[:2] == (0, f"would start postgres, valkey for {used_home}\n")
+    assert json.loads(would_not_end[1]) == {"stopped": False, "would_stop": False}
+    assert left is None
+    assert json.loads(nothing[1]) == {"would_start": []}
+    assert json.loads(would_end[1]) == {"stopped": False, "would_stop": True}
+    assert told[:2] == (0, f"would end the servers of {used_home}\n")
+    assert told_of(used_home)["pids"] == pids
+
+
+def test_down_says_as_an_object_whether_it_stopped_servers(used_home: Path) -> None:
+    callboard(used_home, "up")
+
+    down = callboard(used_home, "down", "--json")
+    again = callboard(used_home, "down", "--json")
+
+    assert (down[0], json.loads(down[1])) == (0, {"stopped": True})
+    assert (again[0], json.loads(again[1])) == (0, {"stopped": False})
+
+
 def test_up_at_the_same_time_starts_one_set(home: Path) -> None:
     commands = [program(CALLBOARD, home, "up") for _ in range(4)]
 
@@ -61,8 +92,9 @@ def test_up_starts_only_what_has_no_url(servers: Servers, home: Path) -> None:
 
 def test_up_and_down_leave_a_living_owners_servers_alone(servers: Servers) -> None:
     answers = [callboard(servers.home, command) for command in ("up", "down")]
+    answers += [callboard(servers.home, command, "--dry-run") for command in ("up", "down")]
 
-    assert [code for code, _, _ in answers] == [1, 1]
+    assert [code for code, _, _ in answers] == [1, 1, 1, 1]
     assert all(f"belong to process {os.getpid()}" in complaint for _, _, complaint in answers)
     assert query(servers.database_url, "SELECT 1") == 1
 
