@@ -198,6 +198,20 @@ def test_undecodable_bytes_are_adopted_and_can_only_be_discarded(
     assert left(redis_client) == set()
 
 
+def test_nothing_of_undecodable_bytes_is_shown_or_kept_as_the_error(
+    callboard: Callboard, redis_client: redis.Redis
+) -> None:
+    in_xq(redis_client, "odd", b'{"args":["SECRET"]}')
+
+    listed = callboard("dlq", "list", "--json")
+    callboard("dlq", "adopt", "odd")
+    adopted = callboard("dlq", "list", "--json")
+
+    assert "SECRET" not in listed.out + adopted.out
+    assert [one["error_message"] for one in [*listed.data, *adopted.data]] == ["19 bytes that are no message"] * 2
+    assert b"SECRET" in bytes(query("SELECT raw FROM dead_letter")[0][0])
+
+
 def test_entry_of_a_known_letter_is_not_adopted(callboard: Callboard, redis_client: redis.Redis) -> None:
     job_id, _ = dead_letter(redis_id="r-1")
     in_xq(redis_client, "r-1", envelope(job_id))
