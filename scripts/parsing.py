@@ -18,7 +18,24 @@ class OneLineParser(argparse.ArgumentParser):
         # A shortened option that works today means something else once a longer one is added.
         options.setdefault("allow_abbrev", False)
         super().__init__(*args, **options)
+        # The type of every argument that names none; those that do read text of their own or, paths, take any bytes.
+        self.register("type", None, text_given)
+
+    def add_subparsers(self, **options: Any) -> Subparsers:  # type: ignore[override]  # argparse's are overloads
+        """As argparse has it; what follows the sub-command's name is the sub-command's to read."""
+        commands: Subparsers = super().add_subparsers(**options)
+        commands.type = str
+        return commands
 
     def error(self, message: str) -> NoReturn:
         """Say what was wrong and where help is, on one line, and leave with USAGE."""
         self.exit(ExitCode.USAGE, f"{self.prog}: {one_line(message)} (see {self.prog} --help)\n")
+
+
+def text_given(given: str) -> str:
+    """Text that PostgreSQL and Redis take: bytes that are no UTF-8 are lone surrogates in Python. ArgumentTypeError."""
+    try:
+        given.encode()
+    except UnicodeEncodeError as error:
+        raise argparse.ArgumentTypeError(f"{given!r} is not UTF-8") from error
+    return given
