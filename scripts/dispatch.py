@@ -13,8 +13,8 @@ from policy.errors import NotFound
 from policy.keys import check_dispatch_key
 from scripts.exits import ExitCode
 from scripts.ledger_access import configure_logs, open_ledger
-from scripts.listing import moment_given
-from scripts.parsing import Subparsers
+from scripts.listing import moment_ahead
+from scripts.parsing import Subparsers, text_given
 
 if TYPE_CHECKING:
     from dramatiq import Broker
@@ -40,7 +40,9 @@ def add_parser(commands: Subparsers) -> None:
     )
     parser.add_argument("--key", metavar="K", type=_key, help="dispatch key (default: the job's id)")
     parser.add_argument("--client-id", "--client", metavar="C", help="the client it is for")
-    parser.add_argument("--at", metavar="T", type=moment_given, help="not before this time (ISO 8601)")
+    parser.add_argument(
+        "--at", metavar="T", type=moment_ahead, help="not before this time: 10m, 2h, 3d from now or ISO 8601"
+    )
     parser.add_argument("--module", metavar="M", action="append", default=[], help="a module with more actors")
     parser.add_argument("--dry-run", action="store_true", help="say what would be dispatched, dispatch nothing")
     parser.add_argument("--json", action="store_true", help="print one object")
@@ -119,7 +121,7 @@ def _import_modules(modules: Sequence[str]) -> None:
 
 def _arguments(text: str) -> tuple[list[Any], dict[str, Any]]:
     try:
-        given = json.loads(text)
+        given = json.loads(text_given(text))
     except ValueError as error:
         raise argparse.ArgumentTypeError(f"{text!r} is no JSON: {error}") from error
     if isinstance(given, list):

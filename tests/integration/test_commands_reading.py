@@ -36,6 +36,7 @@ def busy_ledger() -> dict[str, str]:
         " VALUES ('w:1', 'cron', now(), now(), 60, 'c', 'ENQUEUE_FAILED', 'p', 'm', %s)",
         ("no Redis " * 30,),
     )
+    query("INSERT INTO client (id, name, sender_address) VALUES (%s, 'A', 'a@a.example')", (client,))
     record_action(Operator("ann", "because " * 40), "requeue", str(letter), "refused: not_open")
     return {"job": str(job.id), "dead": str(dead), "letter": str(letter), "run": f"{actor}:{job.id}:1"}
 
@@ -48,6 +49,7 @@ LISTS = [
     ["dlq", "list"],
     ["dlq", "list", "--all"],
     ["actions", "list"],
+    ["clients", "list"],
 ]
 NAMES = [" ".join(words) for words in LISTS]
 
@@ -71,6 +73,7 @@ COLUMNS = {
     "dlq list": {"id", "job_id", "queue", "reason", "error_class", "fingerprint", "died_at", "resolution"},
     "dlq list --all": {"id", "resolved_by", "resolved_reason", "resolved_at"},
     "actions list": {"id", "operator", "verb", "target", "reason", "plan_hash", "before", "after", "result", "at"},
+    "clients list": {"id", "timezone", "sending_hours", "rate", "campaigns"},
 }
 
 
