@@ -222,6 +222,32 @@ def test_entry_of_a_known_letter_is_not_adopted(callboard: Callboard, redis_clie
     assert query("SELECT count(*) FROM dead_letter") == [(1,)]
 
 
+@pytest.mark.parametrize("words", [["dlq", "show"], ["dlq", "requeue"], ["explain"]], ids=" ".join)
+def test_id_that_only_redis_knows_is_told_how_to_be_taken_in(
+    callboard: Callboard, redis_client: redis.Redis, words: list[str]
+) -> None:
+    stray, copy, job_id = str(uuid4()), str(uuid4()), dead_letter()[0]
+    in_xq(redis_client, stray, foreign()[1], queue="mail")
+    in_xq(redis_client, copy, envelope(job_id))
+
+    named, known, nothing = (callboard(*words, one) for one in (stray, copy, uuid4()))
+
+    assert [one.code for one in (named, known, nothing)] == [3, 3, 3]
+    assert f"an entry of mail.XQ in Redis does: `callboard dlq adopt {stray}`" in named.err
+    assert "adopt" not in known.err + nothing.err
+    assert named.err.count("\n") == 1
+
+
+def test_unknown_id_is_not_found_while_redis_is_away(
+    callboard: Callboard, redis_client: redis.Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CALLBOARD_REDIS_URL", "redis://127.0.0.1:1/0")
+
+    ended = callboard("explain", "nobody")
+
+    assert (ended.code, ended.err) == (3, "callboard: nothing goes by 'nobody'\n")
+
+
 def test_unknown_entry_is_not_found_and_a_dry_run_adopts_nothing(
     callboard: Callboard, redis_client: redis.Redis
 ) -> None:
