@@ -57,7 +57,7 @@ def add_parser(commands: Subparsers) -> None:
     ):
         switch = verbs.add_parser(verb, help=text)
         switch.add_argument("id", metavar="CLIENT", help="a client's id")
-        add_operator_options(switch)
+        add_operator_options(switch, objects="one object")
         switch.set_defaults(run=partial(run_switch, paused=paused))
     _add_set(verbs)
     _add_campaign(verbs)
@@ -80,7 +80,7 @@ def _add_set(verbs: Subparsers) -> None:
         metavar="URL",
         help="a scheduling link of the client's; none",
     )
-    add_operator_options(setting)
+    add_operator_options(setting, objects="one object")
     setting.set_defaults(run=run_set)
 
 
@@ -101,7 +101,7 @@ def _add_campaign(verbs: Subparsers) -> None:
         metavar="ZONE",
         help="the clock of its sending hours; inherit: the client's",
     )
-    add_operator_options(setting)
+    add_operator_options(setting, objects="one object")
     setting.set_defaults(run=run_campaign)
 
 

@@ -170,3 +170,20 @@ def test_user_without_a_login_name_is_known_by_number(monkeypatch: pytest.Monkey
     monkeypatch.setattr("getpass.getuser", nobody)
 
     assert several.login_name().isdigit()
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["dlq", "apply"], "one object instead of lines"),
+        (["clients", "set"], "one object instead of lines"),
+        (["dlq", "adopt"], "a list of objects (with --all one: adopted, would_adopt) instead of lines"),
+        (["dlq", "requeue"], "a list of objects instead of lines"),
+    ],
+    ids=["apply", "set", "adopt", "requeue"],
+)
+def test_help_says_whether_json_is_a_list(words: list[str], said: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        parsed(*words, "--help")
+
+    assert said in " ".join(capsys.readouterr().out.split())
