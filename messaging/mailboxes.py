@@ -24,16 +24,26 @@ class MailboxUnreadable(CallboardError):
     """
 
 
+class MailboxEmpty(MailboxUnreadable):
+    """The path is a folder or file with nothing in it.
+
+    Acts: the caller, if mail should be there.
+    """
+
+
 def iterate_mailbox(path: str | Path) -> Iterator[tuple[str, bytes]]:
     """(name within the mailbox, raw bytes) of each mail, sorted by name; an mbox's in file order, numbered.
 
-    Holds one mail in memory. Raises MailboxUnreadable at once, before the first mail is asked for.
+    Holds one mail in memory. Raises MailboxUnreadable at once, before the first mail is asked for; MailboxEmpty where
+    there is nothing to tell what kind of mailbox it might be.
     """
     root = Path(path)
     if not root.exists():
         raise MailboxUnreadable(f"{root}: there is no such file or folder")
     if not root.is_dir():
         return _mbox_mails(root)
+    if not any(root.iterdir()):
+        raise MailboxEmpty(f"{root}: the folder is empty")
     files = _maildir_files(root) or sorted(each for each in root.glob("*.eml") if each.is_file())
     if not files and not _is_maildir(root):
         raise MailboxUnreadable(f"{root}: no *.eml file in it, and it is no Maildir (cur, new)")
@@ -57,6 +67,8 @@ def _file_mails(root: Path, files: list[Path]) -> Iterator[tuple[str, bytes]]:
 
 
 def _mbox_mails(file: Path) -> Iterator[tuple[str, bytes]]:
+    if file.is_file() and not file.stat().st_size:
+        raise MailboxEmpty(f"{file}: the file is empty")
     with file.open("rb") as stream:
         if not _MBOX_FROM.match(stream.readline(1000)):
             raise MailboxUnreadable(f"{file}: not an mbox: its first line does not begin with 'From ' and a date")

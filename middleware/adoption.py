@@ -35,7 +35,8 @@ def stray(queue: str, entry: Entry) -> Stray:
     """What can be said of an entry that the ledger does not know. Raises nothing, whatever its bytes are."""
     message = _decoded(entry.data)
     if message is None:
-        told = ("DecodeError", f"no message: {(entry.data or b'')[:200]!r}")
+        # Not what the bytes are: they may be somebody's arguments, which nothing shows unasked.
+        told = ("DecodeError", f"{len(entry.data or b'')} bytes that are no message")
         nothing = (None, None, None, None)
         return Stray(queue, entry.redis_id, entry.died_at, entry.data or b"", *nothing, DeadReason.UNDECODABLE, *told)
     options = message.options

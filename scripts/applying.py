@@ -52,7 +52,7 @@ def add_apply(verbs: Subparsers) -> None:
     applying.add_argument(
         "--stop-after-failures", type=_count, metavar="N", help="stop when so many of its jobs are dead again"
     )
-    add_operator_options(applying)
+    add_operator_options(applying, objects="one object")
     applying.set_defaults(run=run_apply)
 
 

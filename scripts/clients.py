@@ -20,11 +20,13 @@ from messaging.client_settings import (
     switch_client,
 )
 from messaging.send_time import is_zone
+from models.readings.paging import Page
 from models.readings.wording import moment
 from policy.sending_hours import SYNTAX, read_hours, write_hours
 from policy.sending_rates import read_rate, write_rate
 from scripts.exits import ExitCode
 from scripts.ledger_access import open_ledger
+from scripts.listing import show_page
 from scripts.parsing import Subparsers
 from scripts.patience import patiently
 from scripts.screens import Column, as_json, named_values, screen_width, shown, table
@@ -55,7 +57,7 @@ def add_parser(commands: Subparsers) -> None:
     ):
         switch = verbs.add_parser(verb, help=text)
         switch.add_argument("id", metavar="CLIENT", help="a client's id")
-        add_operator_options(switch)
+        add_operator_options(switch, objects="one object")
         switch.set_defaults(run=partial(run_switch, paused=paused))
     _add_set(verbs)
     _add_campaign(verbs)
@@ -78,7 +80,7 @@ def _add_set(verbs: Subparsers) -> None:
         metavar="URL",
         help="a scheduling link of the client's; none",
     )
-    add_operator_options(setting)
+    add_operator_options(setting, objects="one object")
     setting.set_defaults(run=run_set)
 
 
@@ -99,7 +101,7 @@ def _add_campaign(verbs: Subparsers) -> None:
         metavar="ZONE",
         help="the clock of its sending hours; inherit: the client's",
     )
-    add_operator_options(setting)
+    add_operator_options(setting, objects="one object")
     setting.set_defaults(run=run_campaign)
 
 
@@ -116,11 +118,7 @@ def run_list(args: argparse.Namespace) -> ExitCode:
         Column("LEAD RATE", lambda one: one.lead_rate),
         Column("CAMPAIGNS", lambda one: shown([each.name for each in one.campaigns]), gives_way=True),
     ]
-    if args.json:
-        print(as_json(clients))
-    elif clients:
-        print("\n".join(table(columns, clients, screen_width())))
-    return ExitCode.DONE if clients else ExitCode.NOTHING_MATCHED
+    return show_page(Page(clients, None), columns, as_objects=args.json)
 
 
 def run_show(args: argparse.Namespace) -> ExitCode:

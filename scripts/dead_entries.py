@@ -51,7 +51,7 @@ def add_adopt(verbs: Subparsers) -> None:
     adopting.add_argument("ids", metavar="ID", nargs="*", help="redis ids, as `dlq list` shows them")
     adopting.add_argument("--all", action="store_true", help="all that there are")
     adopting.add_argument("--queue", help="of this queue")
-    add_operator_options(adopting)
+    add_operator_options(adopting, objects="a list of objects (with --all one: adopted, would_adopt)")
     adopting.set_defaults(run=run_adopt)
 
 

@@ -9,12 +9,14 @@ import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from policy.errors import NotFound
+from models.readings.jobs import holder_of_key
+from models.readings.paging import database_now
+from policy.errors import CallboardError, NotFound
 from policy.keys import check_dispatch_key
 from scripts.exits import ExitCode
 from scripts.ledger_access import configure_logs, open_ledger
-from scripts.listing import moment_given
-from scripts.parsing import Subparsers
+from scripts.listing import moment_ahead
+from scripts.parsing import Subparsers, text_given
 
 if TYPE_CHECKING:
     from dramatiq import Broker
@@ -28,6 +30,7 @@ def add_parser(commands: Subparsers) -> None:
         "dispatch",
         help="dispatch one job by hand",
         description="Dispatch one job. A dispatch key that another job holds is exit 0 with the outcome `duplicate`.",
+        intermixed=True,
     )
     parser.add_argument("actor", metavar="ACTOR", help="its name, of our families or of --module")
     parser.add_argument(
@@ -40,15 +43,29 @@ def add_parser(commands: Subparsers) -> None:
     )
     parser.add_argument("--key", metavar="K", type=_key, help="dispatch key (default: the job's id)")
     parser.add_argument("--client-id", "--client", metavar="C", help="the client it is for")
-    parser.add_argument("--at", metavar="T", type=moment_given, help="not before this time (ISO 8601)")
-    parser.add_argument("--module", metavar="M", action="append", default=[], help="a module with more actors")
+    parser.add_argument(
+        "--at", metavar="T", type=moment_ahead, help="not before this time: 10m, 2h, 3d from now or ISO 8601"
+    )
+    parser.add_argument(
+        "--module", metavar="M", type=_module, action="append", default=[], help="a module with more actors"
+    )
     parser.add_argument("--dry-run", action="store_true", help="say what would be dispatched, dispatch nothing")
     parser.add_argument("--json", action="store_true", help="print one object")
     parser.set_defaults(run=run)
 
 
+class ModuleBroken(CallboardError):
+    """A module with actors cannot be imported.
+
+    Acts: the caller, by correcting it.
+    """
+
+
 def run(args: argparse.Namespace) -> ExitCode:
-    """Dispatch one job. Raises NotFound for an unknown actor, DispatchContended, and what the drivers raise."""
+    """Dispatch one job.
+
+    Raises NotFound for an unknown actor or module, ModuleBroken, DispatchContended, and what the drivers raise.
+    """
     from actors.broker import setup
     from actors.dispatch import Job, dispatch_many
 
@@ -67,21 +84,33 @@ def run(args: argparse.Namespace) -> ExitCode:
         source="command",
     )
     if args.dry_run:
-        return _say({"outcome": "would dispatch", "actor": args.actor, "dispatch_key": args.key}, as_json=args.json)
+        return _say(_would_be(args.actor, args.key), as_json=args.json)
     return _say(_told(job, dispatch_many([job])[0]), as_json=args.json)
+
+
+def _would_be(actor: str, dispatch_key: str | None) -> dict[str, Any]:
+    """What a dispatch would answer now."""
+    holder = None if dispatch_key is None else holder_of_key(dispatch_key)
+    if holder is None:
+        return {"outcome": "would dispatch", "actor": actor, "dispatch_key": dispatch_key}
+    return _duplicate(str(holder.id), dispatch_key, holder.state, (database_now() - holder.created_at).total_seconds())
+
+
+def _duplicate(job_id: str, dispatch_key: str | None, state: str, age_s: float) -> dict[str, Any]:
+    return {
+        "outcome": "duplicate",
+        "job_id": job_id,
+        "dispatch_key": dispatch_key,
+        "state": state,
+        "age_s": round(age_s, 3),
+    }
 
 
 def _told(job: Job, answer: Dispatched | Duplicate) -> dict[str, Any]:
     from actors.dispatch import Duplicate
 
     if isinstance(answer, Duplicate):
-        return {
-            "outcome": "duplicate",
-            "job_id": answer.job_id,
-            "dispatch_key": job.dispatch_key,
-            "state": answer.state,
-            "age_s": round(answer.age_s, 3),
-        }
+        return _duplicate(answer.job_id, job.dispatch_key, answer.state, answer.age_s)
     return {
         "outcome": "dispatched",
         "job_id": answer.job_id,
@@ -114,12 +143,16 @@ def _import_modules(modules: Sequence[str]) -> None:
         try:
             importlib.import_module(name)
         except ModuleNotFoundError as error:
-            raise NotFound(f"no module {error.name!r} that can be imported from this folder") from error
+            raise NotFound(f"no module {error.name or name!r} that can be imported from this folder") from error
+        except (Exception, SystemExit) as error:  # whatever somebody's module does while it is imported
+            if isinstance(error, SystemExit) and error.code == ExitCode.TERMINATED:
+                raise
+            raise ModuleBroken(f"module {name} cannot be imported: {type(error).__name__}: {error}") from error
 
 
 def _arguments(text: str) -> tuple[list[Any], dict[str, Any]]:
     try:
-        given = json.loads(text)
+        given = json.loads(text_given(text))
     except ValueError as error:
         raise argparse.ArgumentTypeError(f"{text!r} is no JSON: {error}") from error
     if isinstance(given, list):
@@ -127,6 +160,12 @@ def _arguments(text: str) -> tuple[list[Any], dict[str, Any]]:
     if isinstance(given, dict):
         return [], given
     raise argparse.ArgumentTypeError(f"{text!r} is neither a list nor an object")
+
+
+def _module(text: str) -> str:
+    if not all(text_given(text).split(".")):
+        raise argparse.ArgumentTypeError(f"{text!r} is no module's name")
+    return text
 
 
 def _key(text: str) -> str:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from uuid import UUID
 
 from models.readings.letter_groups import By
+from policy.settings import Settings
 from policy.states import Resolution
 from scripts import letter_verbs
 from scripts.applying import add_apply
@@ -79,7 +80,7 @@ def run_list(args: argparse.Namespace) -> ExitCode:
 def run_show(args: argparse.Namespace) -> ExitCode:
     """Print a dead letter. Raises NotFound, Ambiguous."""
     settings = open_ledger()
-    letter = letter_verbs.find(args.id)
+    letter = letter_verbs.find(args.id, settings)
     operator = (args.operator or login_name()) if args.show_args else None
     show_letter(letter, lease_s=settings.lease_s, shown_to=operator, as_object=args.json)
     return ExitCode.DONE
@@ -89,11 +90,13 @@ def run_requeue(args: argparse.Namespace) -> ExitCode:
     """Requeue letters, each by itself; then their entries in Redis are removed."""
     settings = open_ledger()
     if args.dry_run:
-        return _each(args, letter_verbs.would_requeue)
+        return _each(args, settings, letter_verbs.would_requeue)
     operator = operator_of(args)
     with letter_verbs.dead_queues(settings) as remove:
         return _each(
-            args, lambda one: letter_verbs.requeue(one, operator, dedupe_s=settings.dedupe_s, remove_entry=remove)
+            args,
+            settings,
+            lambda one: letter_verbs.requeue(one, operator, dedupe_s=settings.dedupe_s, remove_entry=remove),
         )
 
 
@@ -102,10 +105,11 @@ def run_discard(args: argparse.Namespace) -> ExitCode:
     settings = open_ledger()
     operator = operator_of(args)
     if args.dry_run:
-        return _each(args, lambda one: letter_verbs.would_discard(one, args.reason))
+        return _each(args, settings, lambda one: letter_verbs.would_discard(one, args.reason))
     with letter_verbs.dead_queues(settings) as remove:
-        return _each(args, lambda one: letter_verbs.discard(one, operator, remove_entry=remove))
+        return _each(args, settings, lambda one: letter_verbs.discard(one, operator, remove_entry=remove))
 
 
-def _each(args: argparse.Namespace, act: Callable[[UUID], Outcome]) -> ExitCode:
-    return report(each(args.ids, lambda text: letter_verbs.find(text).id, act), as_objects=args.json)
+def _each(args: argparse.Namespace, settings: Settings, act: Callable[[UUID], Outcome]) -> ExitCode:
+    found = each(args.ids, lambda text: letter_verbs.find(text, settings).id, act)
+    return report(found, as_objects=args.json)

@@ -11,6 +11,7 @@ from scripts.exits import ExitCode
 from scripts.ledger_access import open_ledger
 from scripts.parsing import Subparsers
 from scripts.screens import as_json, screen_width
+from scripts.strays import strays_named
 
 
 def add_parser(commands: Subparsers) -> None:
@@ -29,6 +30,8 @@ def add_parser(commands: Subparsers) -> None:
 def run(args: argparse.Namespace) -> ExitCode:
     """Print the chain. Raises NotFound, and Ambiguous for a beginning that several ids share."""
     settings = open_ledger()
-    chain = gather(identify(args.id), lease_s=settings.lease_s)
+    with strays_named(settings, args.id):
+        named = identify(args.id)
+    chain = gather(named, lease_s=settings.lease_s)
     print(as_json(as_object(chain)) if args.json else "\n".join(lines(chain, screen_width())))
     return ExitCode.DONE

@@ -16,6 +16,7 @@ from scripts.parsing import Subparsers
 if TYPE_CHECKING:
     from actors.inbound import TakenIn
     from scripts.mailboxes import Mailbox
+    from scripts.progress import Progress
 
 #: The client of mail that names none; the demo's, too.
 DEFAULT_CLIENT = "default"
@@ -57,13 +58,12 @@ def run(args: argparse.Namespace) -> ExitCode:
     """Read the mailbox, then store and dispatch in one transaction."""
     from actors.broker import setup
     from scripts.ledger_access import configure_logs, open_ledger
-    from scripts.mailboxes import read_mailbox
     from scripts.progress import Progress
 
     progress = Progress()
     try:
-        mailbox = read_mailbox(args.path, progress)
-        if args.dry_run:
+        mailbox = _mailbox(args.path, progress)
+        if args.dry_run or not (mailbox.mails or mailbox.skipped):
             return _report(args, mailbox, None)
         settings = open_ledger()
         setup()
@@ -73,6 +73,17 @@ def run(args: argparse.Namespace) -> ExitCode:
     finally:
         progress.clear()
     return _report(args, mailbox, taken)
+
+
+def _mailbox(path: Path, progress: Progress) -> Mailbox:
+    """What is to be taken in; nothing of an empty folder or file. Raises MailboxUnreadable."""
+    from messaging.mailboxes import MailboxEmpty
+    from scripts.mailboxes import Mailbox, read_mailbox
+
+    try:
+        return read_mailbox(path, progress)
+    except MailboxEmpty:
+        return Mailbox()
 
 
 def take_in_mailbox(mailbox: Mailbox, client_id: str, *, sender: str | None = None) -> TakenIn:
@@ -113,11 +124,15 @@ def _report(args: argparse.Namespace, mailbox: Mailbox, taken: TakenIn | None) -
         "skipped": [asdict(one) for one in mailbox.skipped],
         "dispatched": taken.dispatched if taken else 0,
     }
+    nothing = not (mailbox.mails or mailbox.skipped)
     if args.json:
         print(json.dumps(told))
-    else:
+    elif not nothing:
         for one in mailbox.skipped:
             print(f"callboard: skipped {one.file}: {one_line(one.reason)}", file=sys.stderr)
         counts = [f"{name} {len(value) if name == 'skipped' else value}" for name, value in told.items()]
         print("  ".join([*counts, *(["(dry run: nothing stored)"] if args.dry_run else [])]))
+    if nothing:
+        print(f"callboard: nothing matched: there is no message in {args.path}", file=sys.stderr)
+        return ExitCode.NOTHING_MATCHED
     return ExitCode.PARTLY_DONE if mailbox.skipped else ExitCode.DONE

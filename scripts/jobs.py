@@ -17,7 +17,15 @@ from policy.errors import InvariantRefused, NotFound
 from policy.states import JobState
 from scripts.exits import ExitCode
 from scripts.ledger_access import open_ledger
-from scripts.listing import add_client_option, add_page_options, add_words_option, show_page, span_of
+from scripts.listing import (
+    add_client_option,
+    add_correlation_option,
+    add_key_option,
+    add_page_options,
+    add_words_option,
+    show_page,
+    span_of,
+)
 from scripts.operator_spans import action_span
 from scripts.parsing import Subparsers
 from scripts.runs import attempt_columns
@@ -32,9 +40,9 @@ def add_parser(commands: Subparsers) -> None:
     add_client_option(listing)
     listing.add_argument("--actor", help="of this actor")
     listing.add_argument("--queue", help="of this queue")
-    add_words_option(listing, "--state", JobState, "states")
-    listing.add_argument("--key", help="with this dispatch key, whoever holds it now")
-    listing.add_argument("--correlation", metavar="ID", help="of this causal family")
+    add_words_option(listing, "--state", JobState, "states", alias="--status")
+    add_key_option(listing, "with this dispatch key, whoever holds it now")
+    add_correlation_option(listing)
     add_page_options(listing)
     listing.set_defaults(run=run_list)
     showing = verbs.add_parser("show", help="one job with its attempts")

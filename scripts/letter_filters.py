@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from models.readings.letters import LetterFilter
 from policy.states import DeadReason, Resolution
-from scripts.listing import add_client_option, add_words_option
+from scripts.listing import add_client_option, add_correlation_option, add_words_option
 
 #: Options by the attribute they fill, as a plan notes them.
 _NOTED = ["client_id", "actor", "queue", "reasons", "error_class", "fingerprint", "correlation", "text"]
@@ -22,7 +22,7 @@ def add_filter_options(parser: argparse.ArgumentParser) -> None:
     add_words_option(parser, "--reason", DeadReason, "reasons")
     parser.add_argument("--error-class", metavar="NAME", help="died of this error")
     parser.add_argument("--fingerprint", help="with this fingerprint")
-    parser.add_argument("--correlation", metavar="ID", help="of this causal family")
+    add_correlation_option(parser)
     parser.add_argument("--text", help="whose error says this, in any case")
 
 

@@ -27,17 +27,19 @@ from policy.settings import Settings
 from policy.states import Resolution
 from scripts.operator_spans import action_span
 from scripts.several import Outcome, Result
+from scripts.strays import strays_named
 
 #: Removes letters' entries from Redis; gives a note for the operator where that did not go as it should.
 RemoveEntries: TypeAlias = "Callable[[Sequence[Resolved]], str | None]"
 
 
-def find(text: str) -> LetterRow:
+def find(text: str, settings: Settings) -> LetterRow:
     """The letter that `text` names: its own id, or its job's (then the open letter, else the last one).
 
-    Raises NotFound, Ambiguous.
+    Raises NotFound, which tells of an entry that only Redis has, and Ambiguous.
     """
-    named = identify(text, frozenset({Kind.DEAD_LETTER, Kind.JOB}))
+    with strays_named(settings, text):
+        named = identify(text, frozenset({Kind.DEAD_LETTER, Kind.JOB}))
     if named.kind is Kind.DEAD_LETTER:
         letter = find_letter(named.uuid)
     else:

@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta, timezone
 from enum import Enum
 from typing import TypeVar
+from uuid import UUID
 
 from models.readings.paging import Cursor, Page, Span
 from scripts.exits import ExitCode
@@ -20,15 +21,24 @@ WordT = TypeVar("WordT", bound=Enum)
 #: Rows that are shown when nobody says how many, and at most.
 _LIMIT = 20
 _MOST = 10_000
-_AGO = re.compile(r"(?P<count>[0-9]{1,6})(?P<unit>s|m|h|d)")
+_SPAN = re.compile(r"(?P<count>[0-9]{1,6})(?P<unit>s|m|h|d)")
+_NUMBER = re.compile(r"[1-9][0-9]{0,18}")
+#: PostgreSQL's largest bigint.
+_LARGEST = 2**63 - 1
 _UNIT_S = {"s": 1, "m": 60, "h": 3_600, "d": 86_400}
 
 
-def add_page_options(parser: argparse.ArgumentParser) -> None:
-    """`--json`, `--limit`, `--after`, `--since`, `--until`."""
+def add_page_options(parser: argparse.ArgumentParser, row_id: Callable[[str], object] | None = None) -> None:
+    """`--json`, `--limit`, `--after`, `--since`, `--until`.
+
+    `row_id` reads the id of one of the list's rows (a UUID unless told) and raises ValueError for what can be none:
+    a cursor of another list is a mistake of usage, not one of PostgreSQL's.
+    """
     parser.add_argument("--json", action="store_true", help="a list of objects instead of a table")
     parser.add_argument("--limit", type=_limit, default=_LIMIT, metavar="N", help=f"rows at most (default {_LIMIT})")
-    parser.add_argument("--after", type=_cursor, metavar="CURSOR", help="go on where a page ended, as it said")
+    parser.add_argument(
+        "--after", type=_cursor_of(row_id or row_uuid), metavar="CURSOR", help="go on where a page ended, as it said"
+    )
     parser.add_argument(
         "--since", type=moment_given, metavar="TIME", help="not older than this: 15m, 2h, 3d or ISO 8601"
     )
@@ -40,7 +50,21 @@ def add_client_option(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--client-id", "--client", dest="client_id", metavar="CLIENT", help="of this client")
 
 
-def add_words_option(parser: argparse.ArgumentParser, option: str, words: type[WordT], noun: str) -> None:
+def add_key_option(parser: argparse.ArgumentParser, text: str) -> None:
+    """`--key`, with its alias `--dispatch-key`; `text` is its help."""
+    parser.add_argument("--key", "--dispatch-key", dest="key", metavar="KEY", help=text)
+
+
+def add_correlation_option(parser: argparse.ArgumentParser) -> None:
+    """`--correlation`, with its alias `--correlation-id`."""
+    parser.add_argument(
+        "--correlation", "--correlation-id", dest="correlation", metavar="ID", help="of this causal family"
+    )
+
+
+def add_words_option(
+    parser: argparse.ArgumentParser, option: str, words: type[WordT], noun: str, *, alias: str | None = None
+) -> None:
     """An option that takes one or more of a closed set of words, in any case, and may be repeated."""
 
     def word(text: str) -> WordT:
@@ -50,7 +74,7 @@ def add_words_option(parser: argparse.ArgumentParser, option: str, words: type[W
         raise argparse.ArgumentTypeError(f"{text!r} is none of {', '.join(str(one.value) for one in words)}")
 
     parser.add_argument(
-        option,
+        *([option] if alias is None else [option, alias]),
         dest=noun,
         type=word,
         action="append",
@@ -87,21 +111,52 @@ def show_page(
 
 def moment_given(text: str) -> datetime:
     """`15m`, `2h`, `3d` before now, or a moment in ISO 8601; without a zone it is UTC."""
-    ago = _AGO.fullmatch(text)
-    if ago:
-        return datetime.now(timezone.utc) - timedelta(seconds=int(ago["count"]) * _UNIT_S[ago["unit"]])
+    return _moment(text, forward=False)
+
+
+def moment_ahead(text: str) -> datetime:
+    """`15m`, `2h`, `3d` from now on, or a moment in ISO 8601; without a zone it is UTC."""
+    return _moment(text, forward=True)
+
+
+def row_uuid(text: str) -> UUID:
+    """The id of a row that has a UUID. Raises ValueError for any other text."""
+    found = UUID(text)
+    if str(found) != text:  # braces and the like, which Python reads
+        raise ValueError(f"not as ids are written: {text!r}")
+    return found
+
+
+def row_number(text: str) -> int:
+    """The id of a row that is counted. Raises ValueError for any other text."""
+    if not _NUMBER.fullmatch(text) or int(text) > _LARGEST:
+        raise ValueError(f"no row's number: {text!r}")
+    return int(text)
+
+
+def _moment(text: str, *, forward: bool) -> datetime:
+    span = _SPAN.fullmatch(text)
     try:
+        if span:
+            length = timedelta(seconds=int(span["count"]) * _UNIT_S[span["unit"]])
+            return datetime.now(timezone.utc) + (length if forward else -length)
         moment = datetime.fromisoformat(text.replace("Z", "+00:00"))
-    except ValueError as error:
-        raise argparse.ArgumentTypeError(f"{text!r} is no time: 15m, 2h, 3d or 2026-02-17T21:52:00Z") from error
+    except (ValueError, OverflowError) as error:
+        spans = "15m, 2h, 3d from now" if forward else "15m, 2h, 3d"
+        raise argparse.ArgumentTypeError(f"{text!r} is no time: {spans} or 2026-02-17T21:52:00Z") from error
     return moment if moment.tzinfo else moment.replace(tzinfo=timezone.utc)
 
 
-def _cursor(text: str) -> Cursor:
-    try:
-        return Cursor.parse(text)
-    except ValueError as error:
-        raise argparse.ArgumentTypeError(f"{text!r} is no cursor that a page ended with") from error
+def _cursor_of(row_id: Callable[[str], object]) -> Callable[[str], Cursor]:
+    def cursor(text: str) -> Cursor:
+        try:
+            found = Cursor.parse(text)
+            row_id(found.id)
+        except ValueError as error:
+            raise argparse.ArgumentTypeError(f"{text!r} is no cursor that a page of this list ended with") from error
+        return found
+
+    return cursor
 
 
 def _limit(text: str) -> int:

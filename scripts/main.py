@@ -7,8 +7,6 @@ from __future__ import annotations
 
 import argparse
 import importlib
-import os
-import select
 import signal
 import sys
 import threading
@@ -20,6 +18,7 @@ from typing import Final, NoReturn
 from policy.errors import CallboardError
 from scripts.exits import ExitCode, code_for, one_line, unreachable_line, unreachable_server
 from scripts.parsing import OneLineParser, Subparsers
+from scripts.standard_output import output_failure, prepare_output, reader_has_gone
 
 #: Every command, in the order of `--help`: its name, which is also its module in scripts/, and what it does.
 #: The module has `add_parser(commands: Subparsers) -> None`, which sets `run=`, a function from the
@@ -63,9 +62,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     """
     arguments = list(sys.argv[1:] if argv is None else argv)
     try:
+        prepare_output()
         with _terminated_by_exception():
             code = _run(arguments)
-            sys.stdout.flush()  # here, where a reader that has gone can still be met quietly
+            sys.stdout.flush()  # here, where a reader that has gone, or a full disk, can still be met quietly
             return code
     except SystemExit as leaving:
         return _code_of(leaving)
@@ -78,8 +78,11 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _run(arguments: list[str]) -> int:
-    parsed = build_parser(arguments).parse_args(arguments)
-    return int(parsed.run(parsed))
+    try:
+        parsed = build_parser(arguments).parse_args(arguments)
+        return int(parsed.run(parsed))
+    except SystemExit as leaving:  # help, too, is something that was printed
+        return _code_of(leaving)
 
 
 def build_parser(arguments: Sequence[str]) -> argparse.ArgumentParser:
@@ -151,28 +154,16 @@ def _code_of(leaving: SystemExit) -> int:
 
 def _code_of_outside(error: Exception) -> int:
     """The code of an error that is not ours but expected at this edge; any other is raised again."""
-    if isinstance(error, BrokenPipeError) and _reader_has_gone():
+    if isinstance(error, BrokenPipeError) and reader_has_gone():
         return ExitCode.BROKEN_PIPE
+    if isinstance(error, OSError):
+        failure = output_failure(error)
+        if failure is not None:
+            return _say(f"cannot write to standard output: {failure}", ExitCode.ERROR)
     server = unreachable_server(error)
     if server is None:
         raise error
     return _say(unreachable_line(server, error), ExitCode.ERROR)
-
-
-def _reader_has_gone() -> bool:
-    """Whether standard output is the broken pipe (`callboard jobs list | head`), not some socket."""
-    try:
-        output = sys.stdout.fileno()
-    except (OSError, ValueError):  # captured, or closed
-        return False
-    poll = select.poll()
-    poll.register(output, 0)
-    if not any(event & (select.POLLERR | select.POLLHUP) for _, event in poll.poll(0)):
-        return False
-    # What is still buffered is flushed at the end of the process, and would complain again.
-    with open(os.devnull, "wb") as nowhere:
-        os.dup2(nowhere.fileno(), output)
-    return True
 
 
 def _say(message: str, code: ExitCode) -> ExitCode:

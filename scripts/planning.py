@@ -47,11 +47,13 @@ def run_plan(args: argparse.Namespace) -> ExitCode:
     verb = Verb(args.verb)
     judge = judge_for(verb, "given when it is applied")
     letters, refused = judged(filter_of(args), args.since, args.until, judge, keys=verb is Verb.REQUEUE)
-    if not letters and not refused:
-        print("callboard: nothing matched", file=sys.stderr)
-        return ExitCode.NOTHING_MATCHED
     made_at = str(plain(database_now()))
     plan = Plan(verb, database_identity(), made_at, noted_filters(args), letters, refused)
+    if not letters and not refused:
+        if args.json:
+            print(plan_text(plan), end="")
+        print("callboard: nothing matched", file=sys.stderr)
+        return ExitCode.NOTHING_MATCHED
     path = args.out or (None if args.json else Path(f"dlq-{verb}-{plan.digest[:12]}.json"))
     if path is not None:
         write_plan(plan, path)

@@ -16,7 +16,16 @@ from policy.errors import NotFound
 from policy.states import RunStatus
 from scripts.exits import ExitCode
 from scripts.ledger_access import open_ledger
-from scripts.listing import add_client_option, add_page_options, add_words_option, show_page, span_of
+from scripts.listing import (
+    add_client_option,
+    add_correlation_option,
+    add_key_option,
+    add_page_options,
+    add_words_option,
+    row_number,
+    show_page,
+    span_of,
+)
 from scripts.parsing import Subparsers
 from scripts.screens import Column, as_json, named_values
 
@@ -27,11 +36,11 @@ def add_parser(commands: Subparsers) -> None:
     listing = verbs.add_parser("list", help="attempts, the last claimed first")
     add_client_option(listing)
     listing.add_argument("--actor", "--function", help="of this actor")
-    add_words_option(listing, "--status", RunStatus, "statuses")
+    add_words_option(listing, "--status", RunStatus, "statuses", alias="--state")
     listing.add_argument("--job", metavar="ID", help="of this job: its id or the beginning of it")
-    listing.add_argument("--key", help="of jobs with this dispatch key")
-    listing.add_argument("--correlation", metavar="ID", help="of this causal family")
-    add_page_options(listing)
+    add_key_option(listing, "of jobs with this dispatch key")
+    add_correlation_option(listing)
+    add_page_options(listing, row_number)
     listing.set_defaults(run=run_list)
     showing = verbs.add_parser("show", help="one attempt with its traceback")
     showing.add_argument("id", metavar="ID", help="a run key; or a job's id, for its last attempt")

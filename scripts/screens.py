@@ -99,8 +99,9 @@ def text_width(text: str) -> int:
 
 
 def as_json(value: Any) -> str:
-    """Rows as JSON: an object for one, a list for many; moments in ISO 8601, UTC."""
-    return json.dumps(plain(value), indent=2, ensure_ascii=False)
+    """Rows as JSON: an object for one, a list for many; moments in ISO 8601, UTC. Escaped where output is not UTF-8."""
+    encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
+    return json.dumps(plain(value), indent=2, ensure_ascii=not encoding.lower().startswith("utf"))
 
 
 def plain(value: Any) -> Any:

@@ -33,8 +33,7 @@ def add_settle(verbs: Subparsers) -> None:
 
 def run_settle(args: argparse.Namespace) -> ExitCode:
     """Settle. Raises NotFound, Ambiguous."""
-    open_ledger()
-    letter = find(args.id)
+    letter = find(args.id, open_ledger())
     if letter.job_id is None:
         raise NotFound(f"letter {letter.id} has no job, so it has no effects")
     return report([_settled(args, letter.job_id)], as_objects=args.json)

@@ -37,12 +37,14 @@ class Outcome:
     note: str | None = None
 
 
-def add_operator_options(parser: argparse.ArgumentParser, *, reason_required: bool = False) -> None:
-    """`--operator`, `--reason`, `--dry-run`, `--json`."""
+def add_operator_options(
+    parser: argparse.ArgumentParser, *, reason_required: bool = False, objects: str = "a list of objects"
+) -> None:
+    """`--operator`, `--reason`, `--dry-run`, `--json`, whose help says which `objects` it prints."""
     parser.add_argument("--operator", default=None, metavar="NAME", help="who does this (default: the login name)")
     parser.add_argument("--reason", default=None, required=reason_required, help="why; kept in the operators' log")
     parser.add_argument("--dry-run", action="store_true", help="say what would happen, change nothing")
-    parser.add_argument("--json", action="store_true", help="a list of objects instead of lines")
+    parser.add_argument("--json", action="store_true", help=f"{objects} instead of lines")
 
 
 def operator_of(args: argparse.Namespace) -> Operator:

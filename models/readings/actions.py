@@ -9,6 +9,7 @@ from typing import Any
 
 from models.readings.paging import Condition, Cursor, Page, Select, Span, columns, fetch
 from models.tables import OperatorAction as Action
+from policy.states import Word
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +33,7 @@ class ActionFilter:
     """Which actions; what is None is not asked."""
 
     operator: str | None = None
-    verb: str | None = None
+    verbs: Sequence[Word] = ()
     target: str | None = None
     plan_hash: str | None = None
 
@@ -41,11 +42,12 @@ def list_actions(wanted: ActionFilter, span: Span) -> Page[ActionRow]:
     """A page of the log, the last entry first: by its number, which is the order of writing."""
     asked = [
         (Action.operator, wanted.operator),
-        (Action.verb, wanted.verb),
         (Action.target, wanted.target),
         (Action.plan_hash, wanted.plan_hash),
     ]
     conditions: list[Condition] = [column == value for column, value in asked if value is not None]
+    if wanted.verbs:
+        conditions.append(Action.verb.in_([verb.value for verb in wanted.verbs]))
     if span.since is not None:
         conditions.append(Action.at >= span.since)
     if span.until is not None:

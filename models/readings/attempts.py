@@ -28,9 +28,11 @@ class AttemptRow:
     id: int
     run_key: str
     job_id: UUID
+    run_id: UUID
     function_name: str
     status: str
     attempt: int
+    fence: int
     source: str | None
     client_id: str | None
     dispatch_key: str

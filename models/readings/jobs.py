@@ -90,6 +90,13 @@ def jobs_of_key(dispatch_key: str) -> list[JobRow]:
     return _oldest_first(_jobs(_has_key(dispatch_key)))
 
 
+def holder_of_key(dispatch_key: str) -> JobRow | None:
+    """The job for whose sake a dispatch under this key is a duplicate; a dedupe period that is over holds nobody up."""
+    over = (Job.state == JobState.SUCCEEDED.value) & (Job.key_expires_at <= SQL("clock_timestamp()"))
+    rows = fetch(_jobs(Job.holds_key, Job.dispatch_key == dispatch_key, ~over))
+    return JobRow(*rows[0]) if rows else None
+
+
 def family(correlation_id: str) -> list[JobRow]:
     """The jobs that share a correlation id, the first created first; at most MOST_RELATED."""
     return _oldest_first(_jobs(_in_family(correlation_id)))

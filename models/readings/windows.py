@@ -41,15 +41,20 @@ class WindowFilter:
 
     statuses: Sequence[WindowStatus] = ()
     source: str | None = None
+    dispatch_key: str | None = None
+    correlation_id: str | None = None
 
 
 def list_windows(wanted: WindowFilter, span: Span) -> Page[WindowRow]:
     """A page of windows, the latest first."""
-    conditions: list[Condition] = []
+    asked = [
+        (Window.source, wanted.source),
+        (Window.dispatch_key, wanted.dispatch_key),
+        (Window.correlation_id, wanted.correlation_id),
+    ]
+    conditions: list[Condition] = [column == value for column, value in asked if value is not None]
     if wanted.statuses:
         conditions.append(Window.status.in_([status.value for status in wanted.statuses]))
-    if wanted.source is not None:
-        conditions.append(Window.source == wanted.source)
     rows = newest(_windows(*conditions), Window.window_start, Window.dispatch_key, span)
     return page([WindowRow(*row) for row in rows], span, "window_start", "dispatch_key")
 

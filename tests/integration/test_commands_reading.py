@@ -36,6 +36,7 @@ def busy_ledger() -> dict[str, str]:
         " VALUES ('w:1', 'cron', now(), now(), 60, 'c', 'ENQUEUE_FAILED', 'p', 'm', %s)",
         ("no Redis " * 30,),
     )
+    query("INSERT INTO client (id, name, sender_address) VALUES (%s, 'A', 'a@a.example')", (client,))
     record_action(Operator("ann", "because " * 40), "requeue", str(letter), "refused: not_open")
     return {"job": str(job.id), "dead": str(dead), "letter": str(letter), "run": f"{actor}:{job.id}:1"}
 
@@ -48,18 +49,31 @@ LISTS = [
     ["dlq", "list"],
     ["dlq", "list", "--all"],
     ["actions", "list"],
+    ["clients", "list"],
 ]
 NAMES = [" ".join(words) for words in LISTS]
 
 #: Columns of CONTRACT that the objects of each list have under the same names.
 COLUMNS = {
     "jobs list": {"id", "dispatch_key", "holds_key", "actor", "queue", "client_id", "state", "run_at", "attempts"},
-    "runs list": {"id", "run_key", "job_id", "function_name", "status", "attempt", "claimed_at", "verdict", "rule"},
+    "runs list": {
+        "id",
+        "run_key",
+        "job_id",
+        "run_id",
+        "function_name",
+        "status",
+        "attempt",
+        "fence",
+        "verdict",
+        "rule",
+    },
     "windows list": {"dispatch_key", "source", "window_start", "window_seconds", "status", "process_dispatch_id"},
     "workers list": {"id", "host", "pid", "queues", "threads", "heartbeat_at", "lost_at", "life", "running"},
     "dlq list": {"id", "job_id", "queue", "reason", "error_class", "fingerprint", "died_at", "resolution"},
     "dlq list --all": {"id", "resolved_by", "resolved_reason", "resolved_at"},
     "actions list": {"id", "operator", "verb", "target", "reason", "plan_hash", "before", "after", "result", "at"},
+    "clients list": {"id", "timezone", "sending_hours", "rate", "campaigns"},
 }
 
 
@@ -198,6 +212,17 @@ def test_job_is_shown_with_its_attempts(callboard: Callboard) -> None:
     assert text.out.splitlines()[-1].split()[:2] == ["1", "FAILED"]
     assert [run["run_key"] for run in told["runs"]] == [ids["run"]]
     assert "payload" not in told
+
+
+def test_attempt_names_its_run_id_and_fence_wherever_it_is_told(callboard: Callboard) -> None:
+    ids = busy_ledger()
+
+    told = [
+        callboard("runs", "show", ids["run"], "--json").data,
+        *callboard("jobs", "show", ids["job"], "--json").data["runs"],
+    ]
+
+    assert [(run["run_id"], run["fence"]) for run in told] == [(ids["job"], 1)] * 2
 
 
 def test_attempt_is_shown_by_its_run_key_and_by_its_job(callboard: Callboard) -> None:

@@ -106,8 +106,10 @@ def test_plan_has_a_file_of_its_own_when_none_is_named(
 
 def test_nothing_to_plan_ends_with_three(callboard: Callboard, plan_file: Path) -> None:
     ended = callboard("dlq", "plan", "requeue", "--out", plan_file)
+    told = callboard("dlq", "plan", "requeue", "--out", plan_file, "--json")
 
-    assert ended.code == 3
+    assert [(one.code, one.err) for one in (ended, told)] == [(3, "callboard: nothing matched\n")] * 2
+    assert (ended.out, told.data["letters"], told.data["refused"]) == ("", [], [])
     assert not plan_file.exists()
 
 

@@ -198,6 +198,20 @@ def test_undecodable_bytes_are_adopted_and_can_only_be_discarded(
     assert left(redis_client) == set()
 
 
+def test_nothing_of_undecodable_bytes_is_shown_or_kept_as_the_error(
+    callboard: Callboard, redis_client: redis.Redis
+) -> None:
+    in_xq(redis_client, "odd", b'{"args":["SECRET"]}')
+
+    listed = callboard("dlq", "list", "--json")
+    callboard("dlq", "adopt", "odd")
+    adopted = callboard("dlq", "list", "--json")
+
+    assert "SECRET" not in listed.out + adopted.out
+    assert [one["error_message"] for one in [*listed.data, *adopted.data]] == ["19 bytes that are no message"] * 2
+    assert b"SECRET" in bytes(query("SELECT raw FROM dead_letter")[0][0])
+
+
 def test_entry_of_a_known_letter_is_not_adopted(callboard: Callboard, redis_client: redis.Redis) -> None:
     job_id, _ = dead_letter(redis_id="r-1")
     in_xq(redis_client, "r-1", envelope(job_id))
@@ -206,6 +220,32 @@ def test_entry_of_a_known_letter_is_not_adopted(callboard: Callboard, redis_clie
 
     assert (named.code, all_of_them.code) == (4, 3)
     assert query("SELECT count(*) FROM dead_letter") == [(1,)]
+
+
+@pytest.mark.parametrize("words", [["dlq", "show"], ["dlq", "requeue"], ["explain"]], ids=" ".join)
+def test_id_that_only_redis_knows_is_told_how_to_be_taken_in(
+    callboard: Callboard, redis_client: redis.Redis, words: list[str]
+) -> None:
+    stray, copy, job_id = str(uuid4()), str(uuid4()), dead_letter()[0]
+    in_xq(redis_client, stray, foreign()[1], queue="mail")
+    in_xq(redis_client, copy, envelope(job_id))
+
+    named, known, nothing = (callboard(*words, one) for one in (stray, copy, uuid4()))
+
+    assert [one.code for one in (named, known, nothing)] == [3, 3, 3]
+    assert f"an entry of mail.XQ in Redis does: `callboard dlq adopt {stray}`" in named.err
+    assert "adopt" not in known.err + nothing.err
+    assert named.err.count("\n") == 1
+
+
+def test_unknown_id_is_not_found_while_redis_is_away(
+    callboard: Callboard, redis_client: redis.Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CALLBOARD_REDIS_URL", "redis://127.0.0.1:1/0")
+
+    ended = callboard("explain", "nobody")
+
+    assert (ended.code, ended.err) == (3, "callboard: nothing goes by 'nobody'\n")
 
 
 def test_unknown_entry_is_not_found_and_a_dry_run_adopts_nothing(

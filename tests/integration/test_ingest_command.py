@@ -66,6 +66,26 @@ def test_a_person_reads_one_line_and_what_was_skipped(mailbox: Path, capsys: pyt
     assert "callboard: skipped 0-bad.eml: empty file\n" in said.err
 
 
+@pytest.mark.parametrize("name", ["folder", "Maildir", "box", "lines.jsonl"])
+def test_nothing_to_take_in_is_exit_3(
+    mailbox: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], name: str
+) -> None:
+    path = tmp_path / name
+    if "." in name or name == "box":
+        path.write_bytes(b"")
+    else:
+        (path / "new" if name == "Maildir" else path).mkdir(parents=True)
+
+    code = main(["ingest", str(path)])
+    said = capsys.readouterr()
+    as_object = ingest(capsys, path)
+
+    assert (code, said.out) == (3, "")
+    assert said.err == f"callboard: nothing matched: there is no message in {path}\n"
+    assert as_object == (3, {"received": 0, "new": 0, "known": 0, "skipped": [], "dispatched": 0})
+    assert query("SELECT count(*) FROM client") == [(0,)]
+
+
 def test_a_dry_run_stores_nothing(mailbox: Path, capsys: pytest.CaptureFixture[str]) -> None:
     code, told = ingest(capsys, mailbox, "--dry-run")
 

@@ -15,7 +15,7 @@ from models.readings.paging import Cursor
 from policy.errors import Ambiguous, InvariantRefused, NotFound
 from scripts import several
 from scripts.exits import ExitCode
-from scripts.listing import moment_given
+from scripts.listing import moment_ahead, moment_given
 from scripts.main import build_parser
 from scripts.several import Outcome, Result, each, exit_code
 from scripts.worker import arguments
@@ -88,7 +88,14 @@ def test_moment_without_a_zone_is_utc(text: str) -> None:
     assert moment_given(text) == datetime(2026, 2, 17, 21, 52, tzinfo=timezone.utc)
 
 
-@pytest.mark.parametrize("text", ["", "soon", "5", "5 minutes", "2026-13-01", "m"])
+def test_time_ahead_is_understood_where_something_is_to_happen() -> None:
+    expected = datetime.now(timezone.utc) + timedelta(minutes=10)
+
+    assert abs(moment_ahead("10m") - expected) < timedelta(seconds=5)
+    assert moment_ahead("2026-02-17T21:52:00Z") == moment_given("2026-02-17T21:52:00Z")
+
+
+@pytest.mark.parametrize("text", ["", "soon", "5", "999999d", "5 minutes", "2026-13-01", "m"])
 def test_what_is_no_time_is_refused(text: str) -> None:
     with pytest.raises(argparse.ArgumentTypeError, match="is no time"):
         moment_given(text)
@@ -163,3 +170,20 @@ def test_user_without_a_login_name_is_known_by_number(monkeypatch: pytest.Monkey
     monkeypatch.setattr("getpass.getuser", nobody)
 
     assert several.login_name().isdigit()
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["dlq", "apply"], "one object instead of lines"),
+        (["clients", "set"], "one object instead of lines"),
+        (["dlq", "adopt"], "a list of objects (with --all one: adopted, would_adopt) instead of lines"),
+        (["dlq", "requeue"], "a list of objects instead of lines"),
+    ],
+    ids=["apply", "set", "adopt", "requeue"],
+)
+def test_help_says_whether_json_is_a_list(words: list[str], said: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        parsed(*words, "--help")
+
+    assert said in " ".join(capsys.readouterr().out.split())

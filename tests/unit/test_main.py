@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import io
+import json
 import os
 import signal
+import subprocess
 import sys
 import types
 from collections.abc import Callable, Iterator
@@ -21,6 +24,7 @@ from scripts import main as console_script
 from scripts.exits import ExitCode
 from scripts.main import COMMANDS, build_parser, main
 from scripts.parsing import Subparsers
+from scripts.screens import as_json
 
 Play = Callable[[Callable[[], int]], int]
 
@@ -165,6 +169,68 @@ def test_reader_that_has_gone_is_met_quietly(play: Play, capsys: pytest.CaptureF
 
     assert ended == ExitCode.BROKEN_PIPE
     assert capsys.readouterr().err == ""
+
+
+@pytest.mark.parametrize("flush", [False, True], ids=["at the end", "in the middle"])
+def test_output_that_is_full_is_one_line_and_exit_1(
+    play: Play, capsys: pytest.CaptureFixture[str], flush: bool
+) -> None:
+    def body() -> int:
+        print("a line", flush=flush)
+        return 0
+
+    with open("/dev/full", "w", encoding="utf-8") as full, redirect_stdout(full):
+        ended = play(body)
+
+    assert ended == ExitCode.ERROR
+    assert capsys.readouterr().err == "callboard: cannot write to standard output: No space left on device\n"
+
+
+def test_help_that_cannot_be_written_is_exit_1(capsys: pytest.CaptureFixture[str]) -> None:
+    with open("/dev/full", "w", encoding="utf-8") as full, redirect_stdout(full):
+        ended = main(["--help"])
+
+    assert ended == ExitCode.ERROR
+    assert capsys.readouterr().err.count("\n") == 1
+
+
+def test_closed_output_is_said_before_anything_is_done(play: Play, capsys: pytest.CaptureFixture[str]) -> None:
+    with redirect_stdout(None):
+        ended = play(raising(AssertionError("nothing may be done")))
+
+    assert ended == ExitCode.ERROR
+    assert capsys.readouterr().err.startswith("callboard: Standard output is closed")
+
+
+def test_signs_that_the_output_does_not_know_are_replaced(play: Play) -> None:
+    written = io.BytesIO()
+
+    def body() -> int:
+        print("cut…", as_json({"name": "Zoë"}))
+        return 0
+
+    with redirect_stdout(io.TextIOWrapper(written, encoding="ascii")):
+        ended = play(body)
+        told = written.getvalue()
+
+    assert ended == ExitCode.DONE
+    assert told.startswith(b"cut? {")
+    assert json.loads(told[5:]) == {"name": "Zoë"}
+
+
+@pytest.mark.parametrize("unbuffered", ["", "1"], ids=["buffered", "unbuffered"])
+@pytest.mark.parametrize("onto", [">/dev/full", ">&-", "1</dev/null"])
+def test_process_without_an_output_ends_with_one_line_and_1(onto: str, unbuffered: str) -> None:
+    command = f'exec "$0" -m scripts.main config {onto}'
+    environment = {**os.environ, "PYTHONUNBUFFERED": unbuffered}
+
+    ended = subprocess.run(
+        ["sh", "-c", command, sys.executable], capture_output=True, text=True, check=False, env=environment
+    )
+
+    assert ended.returncode == ExitCode.ERROR
+    assert ended.stderr.startswith("callboard: ")
+    assert ended.stderr.count("\n") == 1
 
 
 @pytest.mark.parametrize(

@@ -66,9 +66,10 @@ def test_mbox_with_crlf_line_ends_is_cut_as_well(tmp_path: Path) -> None:
     ("prepare", "reason"),
     [
         pytest.param(lambda path: path / "missing", "no such file", id="missing"),
-        pytest.param(lambda path: path, r"no \*\.eml", id="empty folder"),
+        pytest.param(lambda path: path, "the folder is empty", id="empty folder"),
+        pytest.param(lambda path: write(path / "notes.txt").parent, r"no \*\.eml", id="folder of other files"),
         pytest.param(lambda path: write(path / "one.eml"), "not an mbox", id="a single mail"),
-        pytest.param(lambda path: write(path / "empty", b""), "not an mbox", id="empty file"),
+        pytest.param(lambda path: write(path / "empty", b""), "the file is empty", id="empty file"),
     ],
 )
 def test_path_that_is_no_mailbox_is_refused_before_the_first_mail(
