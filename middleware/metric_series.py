@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from threading import Lock
 from typing import Protocol, TypeVar, cast
 
-from prometheus_client import Counter, Gauge, Histogram
+from prometheus_client import Counter, Gauge, Histogram, Metric
 
 from middleware import exemplars, multiprocess
 from middleware.admission import Admission
@@ -90,12 +90,14 @@ class Series(dict[tuple[str | None, ...], Child]):
 
     def __init__(
         self,
-        name: str,
+        family: Metric,
         labels: tuple[str | Label, ...],
         make: Callable[[list[str]], Counter | Gauge | Histogram],
     ) -> None:
         super().__init__()
-        self.name = name
+        #: Name, meaning and type as a page declares them, without samples.
+        self.family = family
+        self.name = f"{family.name}_total" if family.type == "counter" else family.name
         self.labels = tuple(label if isinstance(label, str) else label.name for label in labels)
         self._make = make
         self._metric: Counter | Gauge | Histogram | None = None
@@ -142,13 +144,17 @@ _making = Lock()
 
 def counter(name: str, meaning: str, *labels: str | Label) -> Series[Counts]:
     """A counter `callboard_<name>_total`."""
-    return Series(f"{PREFIX}{name}_total", labels, lambda names: Counter(PREFIX + name, meaning, names, registry=None))
+    return Series(
+        Metric(PREFIX + name, meaning, "counter"),
+        labels,
+        lambda names: Counter(PREFIX + name, meaning, names, registry=None),
+    )
 
 
 def gauge(name: str, meaning: str, *labels: str | Label) -> Series[Moves]:
     """A gauge `callboard_<name>`, the sum over living processes."""
     return Series(
-        PREFIX + name,
+        Metric(PREFIX + name, meaning, "gauge"),
         labels,
         lambda names: Gauge(PREFIX + name, meaning, names, registry=None, multiprocess_mode="livesum"),
     )
@@ -157,7 +163,7 @@ def gauge(name: str, meaning: str, *labels: str | Label) -> Series[Moves]:
 def histogram(name: str, meaning: str, buckets: tuple[float, ...], *labels: str | Label) -> Series[Observes]:
     """A histogram `callboard_<name>`."""
     return Series(
-        PREFIX + name,
+        Metric(PREFIX + name, meaning, "histogram"),
         labels,
         lambda names: BatchHistogram(PREFIX + name, meaning, names, registry=None, buckets=buckets),
     )

@@ -50,6 +50,11 @@ _durations = histogram("attempt_duration_seconds", "Start to end of an attempt."
 _waits = histogram("queue_wait_seconds", "Due to claimed.", DURATIONS, "actor", "queue")
 _in_progress = gauge("jobs_in_progress", "Messages in actors now.", "actor", "queue")
 _lines_counted = 0
+#: Dramatiq's hooks around a message, whose exceptions it swallows.
+_HOOKS = (
+    *(f"before_{what}" for what in ("enqueue", "delay_message", "process_message", "ack", "nack")),
+    *(f"after_{what}" for what in ("enqueue", "process_message", "skip_message", "ack", "nack")),
+)
 #: What each thread works on, by its identity.
 _working: dict[int, tuple[str, str]] = {}
 _dead_letters = counter("dead_letters", "Jobs that died.", "actor", "reason")
@@ -101,8 +106,8 @@ COUNTED: tuple[Series[Counts] | Series[Moves] | Series[Observes], ...] = (
 def show_zeros() -> None:
     """Make the series that alerts ask for before anything has happened: no increase is seen without a first sample.
 
-    Those of actors come with each worker process (`show_actors`); others by actor, client and queue come with
-    their first count; their alerts look at gauges.
+    Those of actors come with each worker process (`show_actors`). Others come with their first count; no alert asks for
+    their increase.
     """
     for unlabelled in (_lost_workers, _recoveries, _lateness, _lost_lines):
         unlabelled[()]
@@ -110,16 +115,19 @@ def show_zeros() -> None:
         _windows[(status,)]
     for step in ("give_back", "recover", "release", "sweep", "maintain"):
         _relay_failures[(step,)]
+    for hook in _HOOKS:
+        _hook_failures[(hook,)]
 
 
 def show_actors(actors: Iterable[tuple[str, str]]) -> None:
-    """Make the series of each (actor, queue) that a failure ratio and the load are worked out from, before any attempt.
+    """Make the series of each (actor, queue) that failures, deaths and the load are read from, before any attempt.
 
     A counter that appears with its first count hides that count from every rate, and a short burst of failures whole.
     Progress is looked at each second: short jobs may never be seen, and an idle worker is 0, not absent.
     """
     for actor, queue in actors:
         _in_progress[actor, queue]
+        _finished[actor, "dead"]
         for outcome in ("succeeded", "failed", "lost"):
             _attempts[actor, queue, outcome]
 

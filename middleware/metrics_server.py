@@ -44,9 +44,14 @@ ReadGauges = Callable[[], GaugeReadings]
 
 
 class ProcessesCollector:
-    """The sum of what this host's processes counted, the dead ones included."""
+    """The sum of what this host's processes counted, the dead ones included; what none has counted is declared."""
 
     def collect(self) -> Iterable[Metric]:
+        found = self._counted()
+        there = {one.name for one in found}
+        return [*found, *(one.family for one in metrics.COUNTED if one.family.name not in there)]
+
+    def _counted(self) -> list[Metric]:
         directory = multiprocess.ensure_folder()
         with metric_archive.locked(directory):
             try:

@@ -12,6 +12,7 @@ from typing import Final
 
 import pytest
 
+from middleware import metrics
 from tests.integration.metrics_host import DEADLINE_S, SERVING, Host, end, held, log_line, until
 
 
@@ -19,6 +20,14 @@ from tests.integration.metrics_host import DEADLINE_S, SERVING, Host, end, held,
 def host(tmp_path: Path) -> Iterator[Host]:
     with ExitStack() as processes:
         yield Host(tmp_path, processes)
+
+
+def test_page_declares_every_metric_before_anything_is_counted(host: Host) -> None:
+    host.serving()
+
+    page = until(host.page)
+
+    assert [one.family.name for one in metrics.COUNTED if f"# TYPE {one.name} {one.family.type}\n" not in page] == []
 
 
 def test_page_is_the_sum_of_processes(host: Host) -> None:

@@ -17,6 +17,7 @@ def booted(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """A worker process with one actor, and no series before it."""
     monkeypatch.setattr(metrics, "_attempts", counter("attempts", "", "actor", "queue", "outcome"))
     monkeypatch.setattr(metrics, "_in_progress", gauge("jobs_in_progress", "", "actor", "queue"))
+    monkeypatch.setattr(metrics, "_finished", counter("jobs_finished", "", "actor", "state"))
     broker = StubBroker(middleware=[metrics_server.Metrics()])
     dramatiq.actor(actor_name="draft", queue_name="replies", broker=broker)(lambda: None)
     broker.emit_after("process_boot")
@@ -28,6 +29,11 @@ def booted(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 @pytest.mark.usefixtures("booted")
 def test_each_actor_has_what_a_failure_ratio_divides() -> None:
     assert sorted(metrics._attempts) == [("draft", "replies", outcome) for outcome in ("failed", "lost", "succeeded")]
+
+
+@pytest.mark.usefixtures("booted")
+def test_each_actor_shows_that_nothing_of_it_has_died() -> None:
+    assert list(metrics._finished) == [("draft", "dead")]
 
 
 @pytest.mark.usefixtures("booted")
