@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import argparse
-import importlib
 import json
-import sys
-from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from models.readings.jobs import holder_of_key
 from models.readings.paging import database_now
-from policy.errors import CallboardError, NotFound
+from policy.errors import NotFound
 from policy.keys import check_dispatch_key
 from scripts.exits import ExitCode
 from scripts.ledger_access import configure_logs, open_ledger
 from scripts.listing import moment_ahead
+from scripts.modules import import_modules
 from scripts.parsing import Subparsers, text_given
 
 if TYPE_CHECKING:
@@ -54,13 +52,6 @@ def add_parser(commands: Subparsers) -> None:
     parser.set_defaults(run=run)
 
 
-class ModuleBroken(CallboardError):
-    """A module with actors cannot be imported.
-
-    Acts: the caller, by correcting it.
-    """
-
-
 def run(args: argparse.Namespace) -> ExitCode:
     """Dispatch one job.
 
@@ -72,7 +63,7 @@ def run(args: argparse.Namespace) -> ExitCode:
     settings = open_ledger()
     broker = setup()
     configure_logs(settings)
-    _import_modules(args.module)
+    import_modules(args.module)
     positional, named = args.arguments
     job = Job(
         _actor(broker, args.actor),
@@ -135,19 +126,6 @@ def _actor(broker: Broker, name: str) -> Any:
     except KeyError:
         known = ", ".join(sorted(broker.actors))
         raise NotFound(f"no actor {name!r}; known are {known} (more with --module)") from None
-
-
-def _import_modules(modules: Sequence[str]) -> None:
-    sys.path.insert(0, "")
-    for name in modules:
-        try:
-            importlib.import_module(name)
-        except ModuleNotFoundError as error:
-            raise NotFound(f"no module {error.name or name!r} that can be imported from this folder") from error
-        except (Exception, SystemExit) as error:  # whatever somebody's module does while it is imported
-            if isinstance(error, SystemExit) and error.code == ExitCode.TERMINATED:
-                raise
-            raise ModuleBroken(f"module {name} cannot be imported: {type(error).__name__}: {error}") from error
 
 
 def _arguments(text: str) -> tuple[list[Any], dict[str, Any]]:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from policy.errors import CallboardError, NotFound, ServersNotFound
 from scripts.exits import ExitCode, one_line, unreachable_line, unreachable_server
+from scripts.modules import ModuleBroken
 from scripts.parsing import Subparsers
 from scripts.replay_config import ask_of, bar_of, config_told, selection_told
 from scripts.replay_options import add_options, check_together
@@ -101,8 +102,10 @@ def _carry_out(replay: Replay) -> None:
                 return
             else:
                 _replay_cases(replay)
-    except ServersNotFound as error:
+    except (ServersNotFound, ModuleBroken) as error:
         replay.trouble(FailureType.INFRA, str(error))
+    except NotFound as error:
+        replay.trouble(FailureType.SELECTION, str(error))
     except Exception as error:
         server = unreachable_server(error)
         if server is None:

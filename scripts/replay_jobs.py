@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import argparse
-import importlib
 import os
-import sys
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
 
 from policy.errors import CallboardError
 from policy.states import JobState
+from scripts.modules import import_modules
 
 if TYPE_CHECKING:
     from messaging.replay.recorded import JobResult
@@ -56,6 +55,7 @@ def replay_jobs(replay: Replay) -> None:
     from actors.replaying import UNTOUCHABLE, replay_job
     from messaging.replay.cases import FailureType
     from messaging.replay.recorded_run import job_told, jobs_summary, run_jobs
+    from messaging.replay.sealing import sealed
     from middleware import logs
     from models.database import only_reading
     from models.readings.jobs import list_jobs
@@ -66,9 +66,8 @@ def replay_jobs(replay: Replay) -> None:
     if "CALLBOARD_LOG_LEVEL" not in os.environ:
         # A replayed actor's lines read like those of the real one, and alerts listen to them.
         logs.configure(level="CRITICAL", format=replay.settings.log_format)
-    for module in args.module:
-        sys.path.insert(0, os.getcwd())
-        importlib.import_module(module)
+    with sealed():  # a connection that is opened while a module is imported would be none that the replay sees
+        import_modules(args.module)
     with only_reading():
         page = list_jobs(args.wanted_jobs.jobs, args.wanted_jobs.span)
         jobs = recorded_jobs(page.rows)

@@ -114,6 +114,25 @@ def test_jobs_that_workers_ran_are_run_again_and_nothing_is_sent_twice(
     assert ear.heard_nothing()
 
 
+@pytest.mark.parametrize(
+    ("text", "said", "code"),
+    [
+        ("socket.create_connection(('127.0.0.1', {port}))", "module talker cannot be imported: Sealed", 1),
+        ("import nowhere_to_be_found", "no module 'nowhere_to_be_found'", 3),
+    ],
+    ids=["that connects", "that is not there"],
+)
+def test_a_module_opens_no_connection_before_the_seal(stage: Stage, ear: Ear, text: str, said: str, code: int) -> None:
+    (stage.folder / "talker.py").write_text(f"import socket\n{text.format(port=ear.port)}\n", encoding="utf-8")
+
+    replay = stage.command("replay", "--jobs", "all", "--dry-run", "--module", "talker")
+
+    assert replay.wait(60) == code
+    assert said in replay.text
+    assert "Traceback" not in replay.text
+    assert ear.heard_nothing()
+
+
 def test_an_interrupted_replay_keeps_what_was_done(sampled: Stage) -> None:
     script, hangs = scripted(lambda _: judgement(90)), threading.Event()
     answer = script.meanwhile

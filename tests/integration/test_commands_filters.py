@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime, timezone
 from pathlib import Path
-from uuid import uuid4
+from uuid import UUID
 
 import pytest
 
@@ -71,7 +71,7 @@ LISTS = ["jobs", "runs", "dlq", "workers", "actions", "windows"]
 
 
 @pytest.mark.parametrize("command", LISTS)
-@pytest.mark.parametrize("row_id", ["garbage", "0", "9" * 19, "1e3", "{" + str(uuid4()) + "}", "-1"])
+@pytest.mark.parametrize("row_id", ["garbage", "0", "9" * 19, "1e3", "{" + str(UUID(int=7)) + "}", "-1"])
 def test_cursor_that_is_none_is_one_line_and_exit_two(callboard: Callboard, command: str, row_id: str) -> None:
     ended = callboard(command, "list", "--after", f"{MOMENT}/{row_id}")
 
@@ -86,9 +86,9 @@ def test_cursor_that_is_none_is_one_line_and_exit_two(callboard: Callboard, comm
         ("jobs", "17"),
         ("dlq", "background-jobs:v1:60:x"),
         ("workers", "17"),
-        ("runs", str(uuid4())),
-        ("actions", str(uuid4())),
-        ("windows", str(uuid4())),
+        ("runs", str(UUID(int=7))),
+        ("actions", str(UUID(int=7))),
+        ("windows", str(UUID(int=7))),
         ("windows", "17"),
     ],
 )
