@@ -20,7 +20,7 @@ from models.readings.paging import database_now
 from models.readings.windows import window_of_key
 from policy.errors import CallboardError, SettingInvalid
 from policy.settings import read
-from policy.windows import window_at
+from policy.windows import SOURCE_ALLOWED, SOURCE_NAME, window_at
 from scripts.exits import ExitCode, one_line, unreachable_line, unreachable_server
 from scripts.ledger_access import open_ledger
 from scripts.parsing import Subparsers
@@ -173,8 +173,8 @@ def lines(ticked: Ticked) -> Iterator[str]:
 
 def _source(text: str) -> str:
     """A name that says something: windows and jobs keep it."""
-    if not text.strip():
-        raise argparse.ArgumentTypeError("a name, not an empty one")
+    if not SOURCE_NAME.fullmatch(text):
+        raise argparse.ArgumentTypeError(f"{text!r} is no name: {SOURCE_ALLOWED}")
     return text
 
 

@@ -201,7 +201,16 @@ def test_dry_run_names_the_window_and_whether_it_is_there_and_changes_nothing(
     assert len(windows()) == 1
 
 
-@pytest.mark.parametrize("words", [["--source", ""], ["--source", "  "], ["--every", "5", "--dry-run"]])
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["--source", ""],
+        ["--source", "  "],
+        ["--source", "x\n{}"],
+        ["--source", "\u202ex"],
+        ["--every", "5", "--dry-run"],
+    ],
+)
 def test_tick_that_makes_no_sense_is_refused_in_one_line(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     ended = Callboard(capsys)("tick", *words)
 
