@@ -33,6 +33,8 @@ if TYPE_CHECKING:
     from middleware.redis_broker import LedgerRedisBroker
 
 
+#: Statements of one claim that may wait for somebody's lock in vain; what is left then is tried again by the next.
+_MOST_CONTENDED = 4
 #: Milliseconds after which a plain send comes again whose key was in somebody's open transaction.
 _AGAIN_MS = 5_000
 
@@ -66,6 +68,7 @@ class Batch:
         self._raw: list[RawLetter] = []
         #: Redis ids of those that come again by another way.
         self._left: list[str] = []
+        self._contended = 0
         self._claimed: dict[UUID, Claimed | Refused] = {}
         #: Under which identity each was claimed: the process may be declared lost and renewed before it hands them on.
         self._under: dict[UUID, UUID] = {}
@@ -104,7 +107,7 @@ class Batch:
         process.in_hand.claim_opens(self._claim_id)
         began_s = time.monotonic()
         todo = [one.copy for job_id, one in self._fetched.items() if job_id not in self._claimed]
-        repeated, self._tried = self._tried, True
+        repeated, self._tried, self._contended = self._tried, True, 0
         self._claim_some(process, todo, repeated)
         put_aside(self._raw)
         if todo:
@@ -118,7 +121,8 @@ class Batch:
     def _claim_some(self, process: WorkerProcess, copies: Sequence[Copy], repeated: bool) -> None:
         """One statement for all; if PostgreSQL refuses it, parts, until the copy that it refuses stands alone.
 
-        So for one whose key or row is in somebody's open transaction: the others do not wait for it.
+        So for one whose key or row is in somebody's open transaction: the others do not wait for it. Where nothing gets
+        through the whole batch waits, as for a ledger that is away.
         """
         if not copies:
             return
@@ -128,6 +132,10 @@ class Batch:
         except psycopg2.Error as error:
             if is_infrastructure(error) and not is_contention(error):
                 raise
+            if is_contention(error):
+                self._contended += 1
+                if self._contended > _MOST_CONTENDED or (len(copies) == 1 and not self._may_leave(copies[0])):
+                    raise
             if len(copies) == 1:
                 self._leave(copies[0]) if is_contention(error) else self._refuse(copies[0], error)
                 return
@@ -136,6 +144,9 @@ class Batch:
             return
         self._claimed |= answers
         self._under |= dict.fromkeys(answers, holder.id)
+
+    def _may_leave(self, copy: Copy) -> bool:
+        return bool(self._claimed) or _names_a_key(copy)
 
     def _leave(self, copy: Copy) -> None:
         """It comes again: a released copy when the sweep misses it, a plain send by way of its delay queue."""
@@ -203,9 +214,13 @@ class Batch:
         return ClaimedMessage(message, held)
 
 
+def _names_a_key(copy: Copy) -> bool:
+    return copy.release is None and copy.dispatch_key != str(copy.job_id)
+
+
 def _parts(copies: Sequence[Copy]) -> tuple[Sequence[Copy], Sequence[Copy]]:
     """Those that name a key apart, since only a key is waited for as a rule; else halves."""
-    keyed = [copy for copy in copies if copy.release is None and copy.dispatch_key != str(copy.job_id)]
+    keyed = [copy for copy in copies if _names_a_key(copy)]
     if keyed and len(keyed) < len(copies):
         return [copy for copy in copies if copy not in keyed], keyed
     middle = len(copies) // 2

@@ -25,6 +25,8 @@ def play(stage: Stage) -> ModuleType:
 
 def test_each_transition_is_one_line_and_none_is_a_warning(stage: Stage, play: ModuleType) -> None:
     workers = registered(stage.command("worker", "repertoire", "--threads", "2"))
+    # A Redis that the relay has not met yet may have lost everything: what is on its way just then is released again.
+    until(lambda: stage.redis.exists("dramatiq:callboard.epoch"), "the relay's first look at Redis")
 
     answers = dispatch_many([Job(play.greet, (f"n{number}",)) for number in range(JOBS)])
     ids = {answer.job_id for answer in answers if isinstance(answer, Dispatched)}
