@@ -18,6 +18,7 @@ from actors.dispatch import Dispatched, Job, dispatch, dispatch_many
 from messaging import draft_store, mail_store
 from messaging.drafters import drafter_for
 from messaging.drafting import WrittenReply, write_reply
+from messaging.never_answer import away_again
 from messaging.send_time import send_at
 from middleware import metrics
 from middleware.configuration import settings_in_force
@@ -85,11 +86,12 @@ def inbound_post_process(lead_message_id: str, lead_id: str | None = None) -> di
         message = draft_store.read_inbound(UUID(lead_message_id))
     except (NotFound, ValueError) as error:
         raise Terminal(str(error)) from error
-    if message.never_answer is not None:
-        draft_store.mark_processed(message.id)
-        metrics.guardrail_refused(message.never_answer)
-        event("lead_message_never_answered", reason=message.never_answer)
-        return {"refused": message.never_answer}
+    reason = message.never_answer or away_again(message.body, message.subject, written_before=message.written_before)
+    if reason is not None:
+        draft_store.mark_processed(message.id, never_answer=reason)
+        metrics.guardrail_refused(reason)
+        event("lead_message_never_answered", reason=reason)
+        return {"refused": reason}
     # Before the transaction, for a model may take its time; and not again where a former attempt had it written.
     written = draft_store.find_draft(message.id) or write_reply(message, drafter_for(settings_in_force()))
     with atomic():

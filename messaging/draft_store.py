@@ -44,6 +44,8 @@ class InboundMessage:
     now: datetime
     channel: str
     known_prices: tuple[str, ...]
+    #: Whether anything has gone out to this lead.
+    written_before: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +102,8 @@ def read_inbound(lead_message_id: UUID) -> InboundMessage:
         "SELECT m.id, m.lead_id, lead.client_id, client.name, m.never_answer, m.subject, m.body, m.sent_at, lead.name,"
         " client.timezone, client.scheduling_links, coalesce(campaign.signature, ''),"
         " coalesce(campaign.delay_min_s, 0), coalesce(campaign.delay_max_s, 0), clock_timestamp(), m.channel,"
-        " client.known_prices"
+        " client.known_prices,"
+        " EXISTS (SELECT FROM lead_message AS ours WHERE ours.lead_id = m.lead_id AND ours.direction = 'outbound')"
         " FROM lead_message AS m JOIN lead ON lead.id = m.lead_id JOIN client ON client.id = lead.client_id"
         " LEFT JOIN campaign ON campaign.id = lead.campaign_id WHERE m.id = %s AND m.direction = 'inbound'",
         (lead_message_id,),
@@ -138,11 +141,12 @@ def find_draft(lead_message_id: UUID) -> KeptDraft | None:
     return KeptDraft(*rows[0]) if rows else None
 
 
-def mark_processed(lead_message_id: UUID) -> None:
-    """Say that the inbound job has done its part; the first time is kept."""
+def mark_processed(lead_message_id: UUID, *, never_answer: str | None = None) -> None:
+    """Say that the inbound job has done its part, and why it left the message unanswered; the first time is kept."""
     query(
-        "UPDATE lead_message SET processed_at = clock_timestamp() WHERE id = %s AND processed_at IS NULL",
-        (lead_message_id,),
+        "UPDATE lead_message SET processed_at = clock_timestamp(), never_answer = coalesce(never_answer, %s)"
+        " WHERE id = %s AND processed_at IS NULL",
+        (never_answer, lead_message_id),
     )
 
 

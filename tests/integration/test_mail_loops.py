@@ -114,6 +114,29 @@ def test_a_responder_that_heeds_our_mark_gets_one_mail(sink: CountingSink, sende
     assert len(sink.mails) == 1
 
 
+@pytest.mark.parametrize(
+    ("subject", "body"),
+    [
+        ("Out of office: Your offer", "I am out of the office until Monday and will reply when I am back."),
+        ("Abwesenheitsnotiz", "Ich bin bis Montag nicht im B\u00fcro."),
+    ],
+)
+def test_an_absent_lead_whose_responder_marks_nothing_gets_one_mail(
+    sink: CountingSink, sender: Sender, subject: str, body: str
+) -> None:
+    outcomes = correspond(
+        sink,
+        sender,
+        lambda _, number: mail_of(number, "Content-Type: text/plain; charset=utf-8", subject=subject, body=body),
+    )
+
+    assert len(sink.mails) == 1
+    assert outcomes[-1] == {"refused": "out_of_office"}
+    assert query("SELECT never_answer FROM lead_message WHERE direction = 'inbound' ORDER BY arrival DESC LIMIT 1") == [
+        ("out_of_office",)
+    ]
+
+
 def test_a_responder_without_manners_is_stopped_by_the_leads_rate(sink: CountingSink, sender: Sender) -> None:
     tenant("acme", OURS)
     set_client("acme", {"lead_rate": "3/h"}, Operator("ann"))
