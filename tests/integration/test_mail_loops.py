@@ -124,11 +124,9 @@ def test_a_responder_that_heeds_our_mark_gets_one_mail(sink: CountingSink, sende
 def test_an_absent_lead_whose_responder_marks_nothing_gets_one_mail(
     sink: CountingSink, sender: Sender, subject: str, body: str
 ) -> None:
-    outcomes = correspond(
-        sink,
-        sender,
-        lambda _, number: mail_of(number, "Content-Type: text/plain; charset=utf-8", subject=subject, body=body),
-    )
+    utf_8 = "Content-Type: text/plain; charset=utf-8"
+
+    outcomes = correspond(sink, sender, lambda _, number: mail_of(number, utf_8, subject=subject, body=body))
 
     assert len(sink.mails) == 1
     assert outcomes[-1] == {"refused": "out_of_office"}

@@ -59,6 +59,7 @@ def test_mail_written_by_a_person_may_be_answered(headers: str) -> None:
         "no-reply@example.org", "noreply@example.org", "No_Reply@example.org", "no.reply@example.org",
         "jobs-noreply@example.org", "noreply-4711@example.org", "noreply+abc@example.org", "do-not-reply@example.org",
         "donotreply@example.org", "MAILER-DAEMON@example.org", "postmaster@example.org", "bounces@example.org",
+        "bounce+abc@example.org", "bounces-123@example.org", "auto-reply@example.org", "autoresponder@example.org",
     ],
 )  # fmt: skip
 def test_sender_that_reads_no_mail_is_never_answered(sender: str) -> None:
