@@ -19,10 +19,6 @@ SHORTEST_S, LONGEST_S = 15, 3_600
 #: Missing windows reported at most, newest kept: a day of windows of one minute.
 MOST_MISSING = 1_440
 
-#: Who may ask for a window: a name that fits into a line, a label and a terminal.
-SOURCE_NAME = re.compile(r"[\w .:@/-]{0,99}[\w.:@/-]")
-SOURCE_ALLOWED = "1 to 100 letters, digits and . : @ / _ - or spaces"
-
 _KEY = re.compile(
     r"background-jobs:v1:(?P<seconds>[1-9][0-9]{0,5})"
     r":(?P<start>[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.000)Z"

@@ -20,7 +20,7 @@ from models.readings.paging import database_now
 from models.readings.windows import window_of_key
 from policy.errors import CallboardError, SettingInvalid
 from policy.settings import read
-from policy.windows import SOURCE_ALLOWED, SOURCE_NAME, window_at
+from policy.windows import window_at
 from scripts.exits import ExitCode, one_line, unreachable_line, unreachable_server
 from scripts.ledger_access import open_ledger
 from scripts.parsing import Subparsers
@@ -30,6 +30,10 @@ if TYPE_CHECKING:
 
 #: What `--dry-run` answers in the place of a mode.
 _NOTHING_DONE = {"mode": None, "dry_run": True}
+
+
+#: Characters of a `--source`: it stands in lines, labels and tables.
+_LONGEST_SOURCE = 200
 
 
 def add_parser(commands: Subparsers) -> None:
@@ -173,8 +177,8 @@ def lines(ticked: Ticked) -> Iterator[str]:
 
 def _source(text: str) -> str:
     """A name that says something: windows and jobs keep it."""
-    if not SOURCE_NAME.fullmatch(text):
-        raise argparse.ArgumentTypeError(f"{text!r} is no name: {SOURCE_ALLOWED}")
+    if not text.strip() or not text.isprintable() or len(text) > _LONGEST_SOURCE:
+        raise argparse.ArgumentTypeError(f"{text!r} is no name: 1 to {_LONGEST_SOURCE} printable signs on one line")
     return text
 
 
