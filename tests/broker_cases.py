@@ -12,6 +12,7 @@ from typing import Any
 import dramatiq
 import psycopg2.extensions
 
+from actors.dispatch import Dispatched, Duplicate
 from middleware.configuration import settings_in_force
 from middleware.in_hand import Held, current_held
 from middleware.redis_broker import LedgerRedisBroker, redis_client
@@ -29,6 +30,12 @@ NO_REDIS = "redis://127.0.0.1:1/0"
 def broker_on(url: str, *middleware: dramatiq.Middleware) -> LedgerRedisBroker:
     """Our broker with this middleware alone."""
     return LedgerRedisBroker(client=redis_client(url), middleware=list(middleware))
+
+
+def done(answer: Dispatched | Duplicate) -> Dispatched:
+    """The answer of a dispatch that nothing stood in the way of."""
+    assert isinstance(answer, Dispatched)
+    return answer
 
 
 def actor_on(broker: dramatiq.Broker, name: str = "actor", **options: Any) -> dramatiq.Actor[..., Any]:

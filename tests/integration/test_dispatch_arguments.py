@@ -9,11 +9,11 @@ from uuid import UUID
 
 import pytest
 
-from actors.dispatch import Dispatched, Duplicate, dispatch
+from actors.dispatch import dispatch
 from middleware.correlation import Correlation
 from middleware.redis_broker import LedgerRedisBroker
 from models.database import query
-from tests.broker_cases import actor_on, broker_on
+from tests.broker_cases import actor_on, broker_on, done
 from tests.ledger_cases import job_row
 
 pytestmark = pytest.mark.usefixtures("ledger_database", "redis_client")
@@ -23,12 +23,6 @@ pytestmark = pytest.mark.usefixtures("ledger_database", "redis_client")
 def broker(redis_url: str) -> LedgerRedisBroker:
     """Our broker on the session's Redis."""
     return broker_on(redis_url, Correlation())
-
-
-def done(answer: Dispatched | Duplicate) -> Dispatched:
-    """The answer of a dispatch that nothing stood in the way of."""
-    assert isinstance(answer, Dispatched)
-    return answer
 
 
 @pytest.mark.parametrize(

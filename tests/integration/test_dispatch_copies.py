@@ -11,12 +11,12 @@ import pytest
 import redis
 from dramatiq.middleware import Retries
 
-from actors.dispatch import Dispatched, Duplicate, Job, dispatch, dispatch_many
+from actors.dispatch import Duplicate, Job, dispatch, dispatch_many
 from middleware.correlation import Correlation, Scope, bound
 from middleware.redis_broker import LedgerRedisBroker
 from models.database import atomic, query
 from policy.keys import redis_id
-from tests.broker_cases import NO_REDIS, actor_on, broker_on, counted_statements
+from tests.broker_cases import NO_REDIS, actor_on, broker_on, counted_statements, done
 from tests.ledger_cases import job_row, other_session, state_of
 
 pytestmark = pytest.mark.usefixtures("ledger_database", "redis_client")
@@ -26,12 +26,6 @@ pytestmark = pytest.mark.usefixtures("ledger_database", "redis_client")
 def broker(redis_url: str) -> LedgerRedisBroker:
     """Our broker on the session's Redis."""
     return broker_on(redis_url, Correlation())
-
-
-def done(answer: Dispatched | Duplicate) -> Dispatched:
-    """The answer of a dispatch that nothing stood in the way of."""
-    assert isinstance(answer, Dispatched)
-    return answer
 
 
 def ready(client: redis.Redis, queue: str = "default") -> list[str]:
