@@ -71,7 +71,7 @@ def barer(done: Finish) -> Finish:
 
 def _refused_by_ledger(done: Finish) -> Finish:
     """What is written where the outcome itself is refused, its follow-ups included: running it again would not help."""
-    rule = DeadReason.REFUSED_BY_LEDGER.value
+    rule = "refused-by-ledger"
     text = "the ledger refused what was to be written of this attempt"
     return Finish(
         done.claim,
@@ -80,8 +80,8 @@ def _refused_by_ledger(done: Finish) -> Finish:
         started_after_s=done.started_after_s,
         duration_s=done.duration_s,
         verdict="terminal",
-        rule=rule.replace("_", "-"),
-        death=rule,
+        rule=rule,
+        death=DeadReason.REFUSED_BY_LEDGER.value,
         failure=Failure("RefusedByLedger", text, "", rule),
         redis_id=done.redis_id,
     )
