@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from scripts import bench_faults
+from scripts.bench_amounts import positive, seconds
 from scripts.exits import ExitCode
 from scripts.parsing import OneLineParser, Subparsers
 
@@ -35,16 +36,21 @@ def add_parser(commands: Subparsers) -> None:
         "--workload", nargs="+", choices=(*_WORKLOADS, "all"), default=["noop"], help="what the jobs do (default noop)"
     )
     throughput.add_argument(
-        "--processes", type=_positive, nargs="+", default=[1], metavar="N", help="worker processes (default 1)"
+        "--processes",
+        type=positive,
+        nargs="+",
+        default=[1],
+        metavar="N",
+        help="worker processes (default 1)",
     )
     _amount(throughput, rounds=5, count=10_000, of="no-op jobs a round and system; slow workloads take fewer")
     dispatch = _kind(kinds, "dispatch", "jobs a second of a producer, against bare send()", _dispatch)
     _amount(dispatch, rounds=5, count=5_000, of="jobs a round and way")
     latency = _kind(kinds, "latency", "from dispatch to the actor's start, against bare Dramatiq", _latency)
     _amount(latency, rounds=3, count=60, of="calls a round, system and kind of load")
-    latency.add_argument("--gap", type=_seconds, default=3.0, metavar="S", help="between calls of an idle system (3)")
+    latency.add_argument("--gap", type=seconds, default=3.0, metavar="S", help="between calls of an idle system (3)")
     latency.add_argument(
-        "--load", type=_positive, default=50, metavar="N", help="jobs a second under light load (default 50)"
+        "--load", type=positive, default=50, metavar="N", help="jobs a second under light load (default 50)"
     )
     growth = _kind(kinds, "growth", "jobs a second on ledgers that hold millions of finished jobs", _growth)
     growth.add_argument(
@@ -70,8 +76,8 @@ def _kind(kinds: Subparsers, name: str, summary: str, measure: _Measure) -> OneL
 
 
 def _amount(parser: OneLineParser, *, rounds: int, count: int, of: str) -> None:
-    parser.add_argument("--rounds", type=_positive, default=rounds, help=f"interleaved rounds (default {rounds})")
-    parser.add_argument("--count", type=_positive, default=count, help=f"{of} (default {count})")
+    parser.add_argument("--rounds", type=positive, default=rounds, help=f"interleaved rounds (default {rounds})")
+    parser.add_argument("--count", type=positive, default=count, help=f"{of} (default {count})")
 
 
 def _run(arguments: argparse.Namespace, measure: _Measure) -> int:
@@ -166,17 +172,3 @@ def _size(text: str) -> int:
     if not digits.isdecimal():
         raise argparse.ArgumentTypeError(f"{text} is not a number of rows, such as 0, 250k or 5m")
     return int(digits) * factor
-
-
-def _seconds(text: str) -> float:
-    number = float(text)
-    if not 0 < number < 3_600:
-        raise argparse.ArgumentTypeError(f"{text} is not a number of seconds up to an hour")
-    return number
-
-
-def _positive(text: str) -> int:
-    number = int(text)
-    if number < 1:
-        raise argparse.ArgumentTypeError(f"{text} is not a whole number from 1")
-    return number

@@ -7,6 +7,7 @@ import json
 import sys
 from collections.abc import Callable
 
+from scripts.bench_amounts import minutes, positive, seconds
 from scripts.exits import ExitCode
 from scripts.parsing import OneLineParser, Subparsers
 
@@ -14,26 +15,33 @@ from scripts.parsing import OneLineParser, Subparsers
 def add_kinds(kinds: Subparsers) -> None:
     """These four, among the other benchmarks."""
     chaos = _kind(kinds, "chaos", "load, and faults by seed; then the invariants, and what was lost", _chaos)
-    chaos.add_argument("--minutes", type=_minutes, default=1.0, metavar="M", help="how long things break (default 1)")
+    chaos.add_argument("--minutes", type=minutes, default=1.0, metavar="M", help="how long things break (default 1)")
     chaos.add_argument("--seed", type=int, default=1, metavar="S", help="which faults come when (default 1)")
-    chaos.add_argument("--rate", type=_count, default=25, metavar="N", help="jobs dispatched a second (default 25)")
+    chaos.add_argument("--rate", type=positive, default=25, metavar="N", help="jobs dispatched a second (default 25)")
     faults = _kind(kinds, "faults", "each fault on stock Dramatiq and on Callboard: lost, doubled, stuck", _faults)
     faults.add_argument("--only", nargs="+", metavar="NAME", help="these faults alone (an unknown name lists them)")
     faults.add_argument(
-        "--watch", type=_seconds, default=120.0, metavar="S", help="how long stock is watched a fault (default 120)"
+        "--watch",
+        type=seconds,
+        default=120.0,
+        metavar="S",
+        help="how long stock is watched a fault (default 120)",
     )
     faults.add_argument("--page", action="store_true", help="print the page docs/faults.md instead of a table")
     recovery = _kind(
         kinds, "recovery", "seconds until a killed worker's jobs are pending again, by many kills", _recovery
     )
-    recovery.add_argument("--kills", type=_count, default=100, metavar="N", help="workers to kill (default 100)")
-    recovery.add_argument("--together", type=_count, default=10, metavar="N", help="of which at a time (default 10)")
+    recovery.add_argument("--kills", type=positive, default=100, metavar="N", help="workers to kill (default 100)")
+    recovery.add_argument("--together", type=positive, default=10, metavar="N", help="of which at a time (default 10)")
     recovery.add_argument(
-        "--lease", type=_seconds, metavar="S", help="a lease of so many seconds, beats of a sixth of it (default: 30 s)"
+        "--lease",
+        type=seconds,
+        metavar="S",
+        help="a lease of so many seconds, beats of a sixth of it (default: 30 s)",
     )
     poison = _kind(kinds, "poison", "one job that kills its worker, among many good ones: who is dead", _poison)
-    poison.add_argument("--good", type=_count, default=10_000, metavar="N", help="good jobs (default 10000)")
-    poison.add_argument("--within", type=_seconds, default=900.0, metavar="S", help="give up after (default 900)")
+    poison.add_argument("--good", type=positive, default=10_000, metavar="N", help="good jobs (default 10000)")
+    poison.add_argument("--within", type=seconds, default=900.0, metavar="S", help="give up after (default 900)")
 
 
 def _kind(kinds: Subparsers, name: str, summary: str, run: Callable[[argparse.Namespace], int]) -> OneLineParser:
@@ -97,24 +105,3 @@ def _say(line: str) -> None:
     """Progress belongs to a terminal; a pipe gets the result alone."""
     if sys.stderr.isatty():
         print(line, file=sys.stderr, flush=True)
-
-
-def _minutes(text: str) -> float:
-    number = float(text)
-    if not 0 < number <= 1_440:
-        raise argparse.ArgumentTypeError(f"{text} is not a number of minutes up to a day")
-    return number
-
-
-def _count(text: str) -> int:
-    number = int(text)
-    if not 0 < number <= 1_000_000:
-        raise argparse.ArgumentTypeError(f"{text} is not a whole number from 1 to a million")
-    return number
-
-
-def _seconds(text: str) -> float:
-    number = float(text)
-    if not 0 < number <= 3_600:
-        raise argparse.ArgumentTypeError(f"{text} is not a number of seconds up to an hour")
-    return number

@@ -187,3 +187,24 @@ def test_help_says_whether_json_is_a_list(words: list[str], said: str, capsys: p
         parsed(*words, "--help")
 
     assert said in " ".join(capsys.readouterr().out.split())
+
+
+@pytest.mark.parametrize(
+    ("words", "allowed"),
+    [
+        (["chaos", "--minutes", "x"], "a number of minutes up to a day"),
+        (["latency", "--gap", "nan"], "a number of seconds up to an hour"),
+        (["throughput", "--rounds", "0"], "a whole number from 1 to a million"),
+        (["dispatch", "--count", "many"], "a whole number from 1 to a million"),
+    ],
+)
+def test_benchmark_that_is_given_no_number_says_what_one_is(
+    words: list[str], allowed: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        parsed("bench", *words)
+
+    said = capsys.readouterr().err
+    assert ended.value.code == ExitCode.USAGE
+    assert f"{words[-1]!r} is not {allowed}" in said
+    assert said.count("\n") == 1
