@@ -19,9 +19,9 @@ from dramatiq import Actor, Broker, Message
 
 from middleware import metrics, tracing
 from middleware.configuration import connect_database, settings_in_force
-from middleware.copies import make_ready
+from middleware.enqueuer import Handover, hand_over
 from middleware.envelopes import wanted_job
-from middleware.logs import event, events
+from middleware.logs import event
 from middleware.redis_broker import LedgerRedisBroker
 from models.crash_points import crash_point
 from models.database import after_commit, atomic, in_transaction
@@ -46,17 +46,31 @@ AnyActor: TypeAlias = "Actor[Any, Any]"
 _Addressed: TypeAlias = "tuple[Broker, Wanted]"
 
 
-@dataclass(slots=True)
+class _Enqueued:
+    """A field that is known, or that a handover will tell: then whoever reads it waits."""
+
+    def __set__(self, answer: Dispatched, value: bool | Handover) -> None:
+        answer.__dict__["enqueued"] = value
+
+    def __get__(self, answer: Dispatched | None, _: type) -> bool:
+        if answer is None:  # asked for by the dataclass: there is no default
+            raise AttributeError("enqueued")
+        value = answer.__dict__["enqueued"]
+        return value if isinstance(value, bool) else value.is_ready(UUID(answer.job_id))
+
+
+@dataclass
 class Dispatched:
     """The job is in the ledger. `enqueued`: its copy is in Redis; if not, the relay releases it.
 
-    Inside an open transaction `enqueued` is False until the commit, which enqueues it and says so here.
+    The copy is made behind the caller's back, at once; `enqueued` waits until that is done or has failed. Inside an
+    open transaction it is False until the commit.
     """
 
     job_id: str
     dispatch_key: str
     correlation_id: str
-    enqueued: bool
+    enqueued: _Enqueued = _Enqueued()
 
 
 @dataclass(frozen=True, slots=True)
@@ -243,14 +257,11 @@ def _after_commit(
 ) -> None:
     """What may only be done once the rows are there: copies, counts, log lines. Raises nothing."""
     crash_point("dispatch.after_commit")
-    for broker in {id(broker): broker for broker, _ in owed}.values():
-        mine = [one for owner, one in owed if owner is broker]
-        for job_id in make_ready(broker, mine, bounded=True):
-            dispatched[job_id].enqueued = True
-    inserted = [one for one in wanted if one.id in dispatched]
-    for one in inserted:
-        metrics.job_dispatched(one.actor, one.source)
-    events("job_dispatched", [_said(one, dispatched[one.id].enqueued) for one in inserted])
+    if dispatched:
+        handover = Handover(owed, [one for one in wanted if one.id in dispatched])
+        for _, one in owed:
+            dispatched[one.id].enqueued = handover
+        hand_over(handover)
     for one, holder in blocked:
         metrics.job_duplicate(one.actor)
         event(
@@ -262,17 +273,7 @@ def _after_commit(
             client_id=one.client_id,
         )
     try:
-        count_duplicates([answer for _, answer in blocked])
+        if blocked:
+            count_duplicates([answer for _, answer in blocked])
     except psycopg2.Error as error:
         event("duplicates_uncounted", "WARNING", duplicates=len(blocked), error=error)
-
-
-def _said(job: Wanted, enqueued: bool) -> dict[str, object]:
-    return {
-        "job_id": str(job.id),
-        "dispatch_key": job.dispatch_key,
-        "correlation_id": job.correlation_id,
-        "actor": job.actor,
-        "client_id": job.client_id,
-        "enqueued": enqueued,
-    }

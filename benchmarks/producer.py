@@ -42,6 +42,7 @@ def dispatch_singly(actor: AnyActor, jobs: int) -> None:
 
     for _ in range(jobs):
         dispatch(actor)
+    _await_copies()
 
 
 def dispatch_in_bulk(actor: AnyActor, jobs: int) -> None:
@@ -49,6 +50,7 @@ def dispatch_in_bulk(actor: AnyActor, jobs: int) -> None:
     from actors.dispatch import Job, dispatch_many  # noqa: PLC0415  # bare Dramatiq must not load it
 
     dispatch_many([Job(actor)] * jobs)
+    _await_copies()
 
 
 def dispatch_with_caller(actor: AnyActor, jobs: int) -> None:
@@ -70,6 +72,15 @@ def _with_caller(actor: AnyActor, jobs: int, at_once: int) -> None:
             query("INSERT INTO bench_caller DEFAULT VALUES")
             for _ in range(at_once):
                 dispatch(actor)
+    _await_copies()
+
+
+def _await_copies() -> None:
+    """A segment ends when all copies are in Redis, counted and told: ours makes them behind the caller's back."""
+    from middleware import enqueuer  # noqa: PLC0415  # bare Dramatiq must not load it
+
+    if not enqueuer.finish(60):
+        raise SystemExit("the copies were not made within 60 s")
 
 
 #: Name in the results: system, jobs of a segment, call.

@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import threading
 import time
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, TextIO
 
 from middleware import correlation, log_lines
@@ -75,11 +76,17 @@ class Sink:
     def _lines(self, record: Record) -> list[str]:
         """The lines of a record, one or many, as far as the levels of their actors let them through."""
         line, each = self.fields(record), record["extra"].get(EACH)
-        lines = [line] if each is None else [{**line, **fields} for fields in each]
+        lines = [line] if each is None else [self._one_of_many(line, fields) for fields in each]
         if self.levels is not None:
             level = record["level"].no
             lines = [one for one in lines if level >= self.levels.of(one.get("actor"))]
         return [self.encode(one) for one in lines]
+
+    def _one_of_many(self, line: Mapping[str, object], fields: Mapping[str, object]) -> dict[str, object]:
+        one = {**line, **fields}
+        if isinstance(at_s := fields.get("at"), float):
+            one["at"] = self._at(at_s)
+        return one
 
     def fields(self, record: Record) -> dict[str, object]:
         """The line as a mapping, in the order in which it is written (`docs/logs.md`)."""

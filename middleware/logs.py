@@ -5,13 +5,10 @@ It must not know rows or metrics. A line holds an event's name and bound fields,
 
 from __future__ import annotations
 
-import atexit
 import os
 import threading
 from collections.abc import Sequence
 from contextlib import suppress
-from multiprocessing import parent_process
-from multiprocessing.util import Finalize, register_after_fork
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
@@ -19,6 +16,7 @@ from loguru import logger
 
 from middleware import correlation, log_intercept, log_lines
 from middleware.log_sink import EACH, Sink
+from middleware.process_end import at_process_end
 from policy import settings
 from policy.log_levels import LEVELS, ActorLevels, read_levels
 
@@ -51,7 +49,7 @@ def events(name: str, lines: Sequence[Mapping[str, object]]) -> None:
 
     Most of a line's price is loguru's record: in a batch of a hundred a line costs a fifth (benchmarks/log_cost.py). A
     sink of the application's own gets the one record, with the lines in `extra["each"]`. Fields are ids, names and
-    numbers of ours: none is reserved, and nothing in them is masked.
+    numbers of ours: nothing in them is masked, and none is reserved but `at`, the Unix time in s of what a line tells.
     """
     if lines and not (_sink is not None and _sink.is_reentered()):
         _from_caller.bind(**{EACH: lines}).log("INFO", name)
@@ -144,16 +142,8 @@ def _begin_anew() -> None:
         _sink.output.begin_anew()
 
 
-def _flush_at_exit(_: object = None) -> None:
-    # A child of multiprocessing's leaves without the interpreter's exit handlers, and with its own finalizers alone.
-    Finalize(None, flush, exitpriority=0)
-
-
 os.register_at_fork(after_in_child=_begin_anew)
-atexit.register(flush)
-register_after_fork(flush, _flush_at_exit)
-if parent_process() is not None:
-    _flush_at_exit()
+at_process_end(flush)
 
 
 def _thread_died(args: threading.ExceptHookArgs) -> None:

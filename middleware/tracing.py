@@ -95,6 +95,11 @@ def install(spans: Spans | None = None) -> None:
     correlation.when_asked_for_place(spans.place)
 
 
+def is_on() -> bool:
+    """Whether spans are made and go anywhere."""
+    return _spans is not None and _spans.active()
+
+
 def available() -> bool:
     """Whether the extra `otel` is installed."""
     return find_spec("opentelemetry") is not None and find_spec("opentelemetry.sdk") is not None

@@ -13,6 +13,7 @@ import dramatiq
 import psycopg2.extensions
 
 from actors.dispatch import Dispatched, Duplicate
+from middleware import enqueuer
 from middleware.configuration import settings_in_force
 from middleware.in_hand import Held, current_held
 from middleware.redis_broker import LedgerRedisBroker, redis_client
@@ -33,8 +34,9 @@ def broker_on(url: str, *middleware: dramatiq.Middleware) -> LedgerRedisBroker:
 
 
 def done(answer: Dispatched | Duplicate) -> Dispatched:
-    """The answer of a dispatch that nothing stood in the way of."""
+    """The answer of a dispatch that nothing stood in the way of, once its copy is made or refused."""
     assert isinstance(answer, Dispatched)
+    assert enqueuer.finish(30)
     return answer
 
 

@@ -9,8 +9,16 @@ from pathlib import Path
 
 import pytest
 
+from middleware import enqueuer
 from servers import embedded
 from tests.acceptance.stage import Stage, fresh_stage
+
+
+@pytest.fixture(autouse=True)
+def _dispatched_for_good() -> Iterator[None]:
+    """Copies and lines of a test's dispatches are none of the next one's."""
+    yield
+    assert enqueuer.finish(30)
 
 
 @pytest.fixture(scope="module")

@@ -9,9 +9,17 @@ import pytest
 import redis
 
 from actors.broker import setup
+from middleware import enqueuer
 from middleware.worker_process import attach
 from tests.broker_cases import acting_process
 from tests.integration.sending_cases import CountingSink, Sender, sink_in_force
+
+
+@pytest.fixture(autouse=True)
+def _dispatched_for_good() -> Iterator[None]:
+    """Copies and lines of a test's dispatches are none of the next one's."""
+    yield
+    assert enqueuer.finish(30)
 
 
 @pytest.fixture

@@ -45,11 +45,11 @@ def test_single_dispatch_takes_one_round_trip_to_each_server(
     broker: LedgerRedisBroker, redis_client: redis.Redis
 ) -> None:
     actor = actor_on(broker)
-    dispatch(actor)
+    done(dispatch(actor))
     redis_client.config_resetstat()
 
     with counted_statements() as sent:
-        dispatch(actor)
+        done(dispatch(actor))
 
     assert len(sent) == 1
     assert redis_client.info("commandstats")["cmdstat_evalsha"]["calls"] == 1
@@ -59,7 +59,7 @@ def test_many_dispatches_at_once_take_one_round_trip_to_each_server(
     broker: LedgerRedisBroker, redis_client: redis.Redis
 ) -> None:
     actor = actor_on(broker)
-    dispatch(actor)
+    done(dispatch(actor))
     redis_client.config_resetstat()
 
     with counted_statements() as sent:

@@ -102,11 +102,11 @@ def test_dispatch_keeps_its_job_and_the_relay_enqueues_it_once_there_is_room(
 
     answer = dispatch(broker.get_actor("actor"))
     assert isinstance(answer, Dispatched)
+    assert not answer.enqueued
     meanwhile = state_of(UUID(answer.job_id))
     redis_client.config_set("maxmemory", 0)
     release_waiting(process)
 
-    assert not answer.enqueued
     assert meanwhile == "pending"
     assert [message.message_id for message in drained(consumer_of(broker))] == [answer.job_id]
 

@@ -43,6 +43,7 @@ def in_hand_with_copy(process: WorkerProcess, broker: LedgerRedisBroker) -> Held
     """A claimed job whose copy this broker has fetched."""
     answer = dispatch(broker.get_actor("actor"))
     assert isinstance(answer, Dispatched)
+    assert answer.enqueued
     broker.fetch("default", 1)
     held = held_by_process(process, wanted(id=UUID(answer.job_id)))
     process.in_hand.remove([held])
@@ -160,11 +161,11 @@ def test_job_that_was_dispatched_without_redis_is_enqueued_by_the_relay(
 ) -> None:
     answer = dispatch(actor_on(broker_on(NO_REDIS)))
     assert isinstance(answer, Dispatched)
+    assert not answer.enqueued
 
     Relay(process)._release()
 
     # Born under release 1, which Redis never got.
-    assert not answer.enqueued
     assert redis_client.lrange("dramatiq:default", 0, -1) == [redis_id(answer.job_id, 2).encode()]
 
 

@@ -1,0 +1,215 @@
+"""The thread of a dispatching process that makes the copies of what is committed, so that no caller waits for Redis.
+
+It must not know keys or duplicates: it is handed jobs that are in the ledger. What it does not get done, because its
+process was killed or Redis is away, the relay does.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from collections.abc import Sequence
+from contextvars import copy_context
+from queue import Empty, SimpleQueue
+from uuid import UUID
+
+from dramatiq import Broker
+
+from middleware import metrics, tracing
+from middleware.copies import make_ready
+from middleware.logs import event, events
+from middleware.process_end import at_process_end
+from middleware.redis_broker import LedgerRedisBroker
+from models.database import close_connection
+from models.ledger.dispatch import Wanted
+
+#: Jobs and bytes of envelopes whose copies go out in one call, when so many wait (and one dispatch in any case).
+_MOST_JOBS, _MOST_BYTES = 256, 1_048_576
+#: Dispatches that wait, past which who dispatches waits for the thread: Redis is slow, or the thread gets no turn.
+_MOST_WAITING = 1_000
+#: Lines are written together, when nothing has been handed over for so long in s, or so many have gathered: a line of
+#: its own made a dispatch a third longer, more for what it drove out of the caches than for what it does.
+_QUIET_S, _MOST_LINES = 0.005, 64
+#: Seconds that a process which ends waits for what it has dispatched: longer than one call to Redis may take.
+_LAST_COPIES_S = 6.0
+
+
+class Handover:
+    """Committed jobs of one dispatch: all that were `inserted`, and those of them whose copy is `owed` to a broker."""
+
+    def __init__(self, owed: Sequence[tuple[Broker, Wanted]], inserted: Sequence[Wanted]) -> None:
+        self.owed, self.inserted = owed, inserted
+        self.at_s = time.time()
+        self._context = copy_context()
+        self._ready: set[UUID] = set()
+        self._pid = os.getpid()
+        self._done = threading.Event()
+
+    def is_ready(self, job_id: UUID) -> bool:
+        """Whether that job's copy is in Redis; waits until it is known.
+
+        A forked child is told False of what its parent had in hand: the parent goes on with it.
+        """
+        if not self._done.is_set() and self._pid == os.getpid():
+            self._done.wait()
+        return job_id in self._ready
+
+    def make_copies(self) -> frozenset[UUID]:
+        """Make them on their own, in the caller's context: with its correlation id, in its trace."""
+        return self._context.run(_copies_made, self.owed)
+
+    def settle(self, ready: frozenset[UUID]) -> None:
+        """These copies are in Redis; of the others it is known that they are not."""
+        self._ready.update(one.id for _, one in self.owed if one.id in ready)
+        self._done.set()
+
+    def let_go(self) -> None:
+        """All is told: whoever keeps the answer need not keep the envelopes."""
+        self.owed, self.inserted = (), ()
+
+
+def hand_over(handover: Handover) -> None:
+    """Have the copies made at once, in order. Raises nothing.
+
+    Returns before they are, unless too much waits already or the copies are not for Redis: a broker of the
+    application's, in its tests above all, has its message when `dispatch` returns.
+    """
+    if all(isinstance(broker, LedgerRedisBroker) for broker, _ in handover.owed) and _enqueuer.take(handover):
+        return
+    _enqueue([handover])
+    _tell([handover])
+
+
+def finish(within_s: float = _LAST_COPIES_S) -> bool:
+    """Wait until all that has been handed over is done and told, at most so long; whether it is."""
+    return _enqueuer.finish(within_s)
+
+
+class _Enqueuer:
+    """One thread, started by the first dispatch of its process."""
+
+    def __init__(self) -> None:
+        #: Dispatches in order; an event stands for a wish to know that all before it is done.
+        self._waiting: SimpleQueue[Handover | threading.Event] = SimpleQueue()
+        self._starting = threading.Lock()
+        self._thread: threading.Thread | None = None
+
+    def take(self, handover: Handover) -> bool:
+        """False where there is no thread to be had: the caller does it."""
+        if not self._is_running():
+            return False
+        self._waiting.put(handover)
+        if self._waiting.qsize() > _MOST_WAITING and handover.inserted:
+            handover.is_ready(handover.inserted[0].id)
+        return True
+
+    def finish(self, within_s: float) -> bool:
+        if self._thread is None:
+            return True
+        if not self._is_running():
+            return False
+        done = threading.Event()
+        self._waiting.put(done)
+        return done.wait(within_s)
+
+    def _is_running(self) -> bool:
+        thread = self._thread
+        if thread is not None and thread.is_alive():
+            return True
+        with self._starting:
+            if self._thread is None or not self._thread.is_alive():
+                thread = threading.Thread(target=self._run, name="enqueuer", daemon=True)
+                try:
+                    thread.start()
+                except (RuntimeError, MemoryError):  # the interpreter is on its way out, or the machine full
+                    return False
+                self._thread = thread
+        return True
+
+    def _run(self) -> None:
+        untold: list[Handover] = []
+        while True:
+            batch, asked = self._next(_QUIET_S if untold else None)
+            if batch:
+                _enqueue(batch)
+                untold += batch
+            if not batch or asked or len(untold) >= _MOST_LINES:
+                _tell(untold)
+                untold = []
+                # Only releases that are taken back need one, and nobody keeps a connection for the next of them.
+                close_connection()
+            if asked:
+                asked.set()
+
+    def _next(self, within_s: float | None) -> tuple[list[Handover], threading.Event | None]:
+        """What waits, up to one call's worth or to somebody's wish; nothing where nothing came within that time."""
+        batch: list[Handover] = []
+        jobs = size_bytes = 0
+        try:
+            while jobs < _MOST_JOBS and size_bytes < _MOST_BYTES:
+                one = self._waiting.get(timeout=within_s) if not batch else self._waiting.get_nowait()
+                if isinstance(one, threading.Event):
+                    return batch, one
+                batch.append(one)
+                jobs += len(one.owed)
+                size_bytes += sum(len(job.payload) for _, job in one.owed)
+        except Empty:
+            pass
+        return batch, None
+
+
+def _enqueue(batch: Sequence[Handover]) -> None:
+    """Many in one call; where spans are made, each in its producer's trace."""
+    ready: frozenset[UUID] = frozenset()
+    try:
+        if len(batch) == 1 or tracing.is_on():
+            ready = ready.union(*(handover.make_copies() for handover in batch))
+        else:
+            ready = _copies_made([one for handover in batch for one in handover.owed])
+    except Exception as error:  # the edge of a thread: whoever waits must not wait for ever, and the next go on
+        event("enqueuer_failed", "ERROR", jobs=sum(len(handover.owed) for handover in batch), error=error)
+    finally:
+        for handover in batch:
+            handover.settle(ready)
+
+
+def _copies_made(owed: Sequence[tuple[Broker, Wanted]]) -> frozenset[UUID]:
+    ready: frozenset[UUID] = frozenset()
+    for broker in {id(broker): broker for broker, _ in owed}.values():
+        ready |= make_ready(broker, [job for owner, job in owed if owner is broker], bounded=True)
+    return ready
+
+
+def _tell(batch: Sequence[Handover]) -> None:
+    for handover in batch:
+        for job in handover.inserted:
+            metrics.job_dispatched(job.actor, job.source)
+    events("job_dispatched", [_told(handover, job) for handover in batch for job in handover.inserted])
+    for handover in batch:
+        handover.let_go()
+
+
+def _told(handover: Handover, job: Wanted) -> dict[str, object]:
+    return {
+        "at": handover.at_s,
+        "job_id": str(job.id),
+        "dispatch_key": job.dispatch_key,
+        "correlation_id": job.correlation_id,
+        "actor": job.actor,
+        "client_id": job.client_id,
+        "enqueued": handover.is_ready(job.id),
+    }
+
+
+_enqueuer = _Enqueuer()
+
+
+def _begin_anew() -> None:
+    """A forked child: what waits is its parent's to do, and so is the thread."""
+    global _enqueuer  # noqa: PLW0603  # one a process
+    _enqueuer = _Enqueuer()
+
+
+os.register_at_fork(after_in_child=_begin_anew)
+at_process_end(finish)
