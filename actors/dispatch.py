@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import os
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import nullcontext
 from contextvars import ContextVar
 from dataclasses import dataclass, field
@@ -139,7 +139,7 @@ def dispatch_many(jobs: Iterable[Job]) -> list[Dispatched | Duplicate]:
     connect_database(settings)
     wanted = [(_broker_of(job), _wanted(job)) for job in jobs]
     answers: list[Dispatched | Duplicate] = []
-    chunks = list(_chunks(wanted))
+    chunks = _chunks(wanted)
     # All or none: who repeats a bulk that raised would dispatch its first thousands a second time.
     with atomic() if len(chunks) > 1 else nullcontext():
         for chunk, hold_back in chunks:
@@ -159,22 +159,27 @@ def _taken(take: Callable[[Wanted], None], wanted: Wanted) -> Dispatched:
     return Dispatched(str(wanted.id), wanted.dispatch_key, wanted.correlation_id, False)
 
 
-def _chunks(wanted: Sequence[_Addressed]) -> Iterator[tuple[Sequence[_Addressed], bool]]:
+def _chunks(wanted: Sequence[_Addressed]) -> list[tuple[Sequence[_Addressed], bool]]:
     """At most a thousand at a time, and whether they stay pending: those past the room of their ready lists do.
 
     Releasing them only to take them back cost a bulk half of its speed.
     """
+    if len(wanted) < _ASKED_FOR:  # their push says it as well
+        return [(wanted, False)] if wanted else []
     room = _room(wanted)
-    for jobs, held in ((wanted[:room], False), (wanted[room:], True)):
-        yield from ((jobs[start : start + _CHUNK], held) for start in range(0, len(jobs), _CHUNK))
+    return [
+        (jobs[start : start + _CHUNK], held)
+        for jobs, held in ((wanted[:room], False), (wanted[room:], True))
+        for start in range(0, len(jobs), _CHUNK)
+    ]
 
 
 def _room(chunk: Sequence[_Addressed]) -> int:
     """How many of these jobs the ready lists can take for sure; the fullest of their lists decides for all.
 
-    Few are not asked for, their push says it as well. Nor is Redis waited for inside a transaction of the caller's.
+    Redis is not waited for inside a transaction of the caller's.
     """
-    if len(chunk) < _ASKED_FOR or in_transaction():
+    if in_transaction():
         return len(chunk)
     lists = {(broker, one.queue) for broker, one in chunk if isinstance(broker, LedgerRedisBroker)}
     try:

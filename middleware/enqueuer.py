@@ -26,6 +26,9 @@ from models.ledger.dispatch import Wanted
 
 #: Jobs and bytes of envelopes whose copies go out in one call, when so many wait (and one dispatch in any case).
 _MOST_JOBS, _MOST_BYTES = 256, 1_048_576
+#: The first of many copies goes out at once, the next calls no sooner than so many s apart, unless somebody waits for
+#: them: a thread that is woken for each dispatch takes the interpreter from the one that dispatches.
+_PACE_S = 0.005
 #: Dispatches that wait, past which who dispatches waits for the thread: Redis is slow, or the thread gets no turn.
 _MOST_WAITING = 1_000
 #: Lines are written together, when nothing has been handed over for so long in s, or so many have gathered: a line of
@@ -43,16 +46,21 @@ class Handover:
         self.at_s = time.time()
         self._context = copy_context()
         self._ready: set[UUID] = set()
-        self._pid = os.getpid()
-        self._done = threading.Event()
+        self._enqueuer = _enqueuer
+        self._is_known = False
+        #: Held until it is known.
+        self._unknown = threading.Lock()
+        self._unknown.acquire()
 
     def is_ready(self, job_id: UUID) -> bool:
         """Whether that job's copy is in Redis; waits until it is known.
 
         A forked child is told False of what its parent had in hand: the parent goes on with it.
         """
-        if not self._done.is_set() and self._pid == os.getpid():
-            self._done.wait()
+        if not self._is_known and self._enqueuer is _enqueuer:
+            _enqueuer.hurry.set()
+            with self._unknown:
+                pass
         return job_id in self._ready
 
     def make_copies(self) -> frozenset[UUID]:
@@ -62,7 +70,8 @@ class Handover:
     def settle(self, ready: frozenset[UUID]) -> None:
         """These copies are in Redis; of the others it is known that they are not."""
         self._ready.update(one.id for _, one in self.owed if one.id in ready)
-        self._done.set()
+        self._is_known = True
+        self._unknown.release()
 
     def let_go(self) -> None:
         """All is told: whoever keeps the answer need not keep the envelopes."""
@@ -92,6 +101,8 @@ class _Enqueuer:
     def __init__(self) -> None:
         #: Dispatches in order; an event stands for a wish to know that all before it is done.
         self._waiting: SimpleQueue[Handover | threading.Event] = SimpleQueue()
+        #: Set by whoever waits for a copy.
+        self.hurry = threading.Event()
         self._starting = threading.Lock()
         self._thread: threading.Thread | None = None
 
@@ -111,6 +122,7 @@ class _Enqueuer:
             return False
         done = threading.Event()
         self._waiting.put(done)
+        self.hurry.set()
         return done.wait(within_s)
 
     def _is_running(self) -> bool:
@@ -129,10 +141,12 @@ class _Enqueuer:
 
     def _run(self) -> None:
         untold: list[Handover] = []
+        pushed_s = -_PACE_S
         while True:
-            batch, asked = self._next(_QUIET_S if untold else None)
+            batch, asked = self._next(pushed_s + _PACE_S, _QUIET_S if untold else None)
             if batch:
                 _enqueue(batch)
+                pushed_s = time.monotonic()
                 untold += batch
             if not batch or asked or len(untold) >= _MOST_LINES:
                 _tell(untold)
@@ -142,13 +156,13 @@ class _Enqueuer:
             if asked:
                 asked.set()
 
-    def _next(self, within_s: float | None) -> tuple[list[Handover], threading.Event | None]:
-        """What waits, up to one call's worth or to somebody's wish; nothing where nothing came within that time."""
+    def _next(self, due_s: float, quiet_s: float | None) -> tuple[list[Handover], threading.Event | None]:
+        """What waits at `due_s`, up to one call's worth or to somebody's wish; nothing after `quiet_s` without any."""
         batch: list[Handover] = []
         jobs = size_bytes = 0
         try:
             while jobs < _MOST_JOBS and size_bytes < _MOST_BYTES:
-                one = self._waiting.get(timeout=within_s) if not batch else self._waiting.get_nowait()
+                one = self._waiting.get_nowait() if batch else self._first(due_s, quiet_s)
                 if isinstance(one, threading.Event):
                     return batch, one
                 batch.append(one)
@@ -157,6 +171,13 @@ class _Enqueuer:
         except Empty:
             pass
         return batch, None
+
+    def _first(self, due_s: float, quiet_s: float | None) -> Handover | threading.Event:
+        one = self._waiting.get(timeout=quiet_s)
+        if (early_s := due_s - time.monotonic()) > 0:
+            self.hurry.wait(early_s)
+        self.hurry.clear()
+        return one
 
 
 def _enqueue(batch: Sequence[Handover]) -> None:

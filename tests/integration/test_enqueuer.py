@@ -125,6 +125,17 @@ def test_copies_come_in_the_order_of_their_dispatches_many_in_a_call(
     assert ready(redis_client) == [redis_id(one.job_id, 1).encode() for one in [first, *later]]
 
 
+def test_whoever_asks_for_a_copy_need_not_wait_for_the_next_call_of_a_burst(
+    broker: LedgerRedisBroker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(enqueuer, "_PACE_S", 3_600.0)
+    actor = actor_on(broker)
+
+    answers = [done(dispatch(actor)) for _ in range(3)]
+
+    assert all(one.enqueued for one in answers)
+
+
 def test_one_call_takes_no_more_bytes_than_a_mebibyte(broker: LedgerRedisBroker, held: Held) -> None:
     actor = actor_on(broker)
     dispatch(actor)
