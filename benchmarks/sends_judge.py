@@ -23,7 +23,7 @@ Rows: TypeAlias = Any
 #: What was true of each reply at the moment at which it was let out, and would have forbidden it.
 _STALE = """
 WITH let_out AS (
-  SELECT draft.id, draft.lead_id, draft.client_id, draft.let_out_at AS at, m.sent_at, m.arrival, lead.campaign_id,
+  SELECT draft.id, draft.lead_id, draft.client_id, draft.let_out_at AS at, m.arrival, m.created_at AS came_at,
     coalesce((convert_from(job.payload, 'UTF8')::jsonb -> 'kwargs' ->> 'by_hand')::boolean, false) AS by_hand
   FROM draft JOIN lead_message AS m ON m.id = draft.lead_message_id JOIN lead ON lead.id = draft.lead_id
   JOIN side_effect AS effect ON effect.effect_key = 'reply:' || m.id || ':1'
@@ -32,10 +32,10 @@ WITH let_out AS (
 )
 SELECT id,
   EXISTS (SELECT FROM lead_message AS o WHERE o.lead_id = let_out.lead_id AND o.direction = 'inbound'
-    AND (o.sent_at, o.arrival) > (let_out.sent_at, let_out.arrival) AND o.created_at < at) AS newer_inbound_exists,
-  EXISTS (SELECT FROM lead_message AS o WHERE o.lead_id = let_out.lead_id AND o.direction = 'outbound'
-    AND o.draft_id <> let_out.id AND (o.sent_at, o.arrival) > (let_out.sent_at, let_out.arrival)
-    AND o.created_at < at) AS outbound_after_trigger,
+    AND o.arrival > let_out.arrival AND o.created_at < at) AS newer_inbound_exists,
+  EXISTS (SELECT FROM lead_message AS o JOIN draft AS its ON its.id = o.draft_id
+    WHERE o.lead_id = let_out.lead_id AND o.direction = 'outbound' AND its.id <> let_out.id
+    AND its.let_out_at > let_out.came_at AND its.let_out_at < at) AS outbound_after_trigger,
   EXISTS (SELECT FROM operator_action AS act WHERE act.target = lead_id::text AND act.verb = 'opt-out'
     AND act.at < let_out.at) AS lead_opted_out,
   coalesce((SELECT verb = 'pause' FROM operator_action AS act WHERE act.target = let_out.client_id

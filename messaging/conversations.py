@@ -23,13 +23,25 @@ class ConversationStatus(str, Enum):
 
 @dataclass(frozen=True, slots=True)
 class MessageFacts:
-    """One lead message. `never_answer` names why an inbound one gets no reply; `draft_status` is that of its draft."""
+    """One lead message. `never_answer` names why an inbound one gets no reply; `draft_status` is that of its draft.
+
+    `answers` is the arrival of the message that one of ours answers.
+    """
 
     direction: str
     sent_at: datetime
     arrival: int
     never_answer: str | None = None
     draft_status: str | None = None
+    answers: int | None = None
+
+    @property
+    def order(self) -> tuple[int, int]:
+        """By what a thread's messages are ordered, here and by the gate: arrival, a reply right after what it answers.
+
+        What the lead wrote while a reply was on its way comes after it (docs/decisions/0067).
+        """
+        return (self.arrival if self.answers is None else self.answers, self.arrival)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,16 +57,13 @@ class Conversation:
 
 
 def roll_up(messages: Sequence[MessageFacts], *, opted_out: bool) -> Conversation:
-    """The conversation that these messages (at least one, in any order) make. ValueError for none.
-
-    Messages are ordered as the gate orders them: by the time they were sent, then by arrival.
-    """
+    """The conversation that these messages (at least one, in any order) make. ValueError for none."""
     if not messages:
         raise ValueError("a conversation has at least one message")
     inbound = [one for one in messages if one.direction == "inbound"]
     outbound = [one for one in messages if one.direction == "outbound"]
     return Conversation(
-        status=_status(max(messages, key=lambda one: (one.sent_at, one.arrival)), inbound, opted_out),
+        status=_status(max(messages, key=lambda one: one.order), inbound, opted_out),
         inbound=len(inbound),
         outbound=len(outbound),
         last_inbound_at=max((one.sent_at for one in inbound), default=None),

@@ -12,6 +12,7 @@ from datetime import datetime
 from uuid import UUID, uuid4, uuid5
 
 from messaging.drafts import DraftText
+from messaging.sending_limits import Hours, allowed_at
 from messaging.store import lock_client, lock_lead
 from models.database import atomic, query
 from policy.errors import NotFound
@@ -238,8 +239,7 @@ def record_sent(outgoing: Outgoing, sent: SentMail, part: int = 1) -> float | No
     """Write down that a part of the draft went out: an outbound lead message; with the last part the draft is sent.
 
     Parts go out in their order, so the last says that all did. It is a fact, so it is taken whatever the draft's status
-    was; repeating it changes nothing and gives None. The last part gives, the first time, how many s after its promise
-    it went: the lead message was taken in, and the campaign's longest delay.
+    was; repeating it changes nothing and gives None. The last part gives, the first time, by how many s it was late.
     """
     with atomic():
         lock_client(outgoing.client_id)
@@ -247,11 +247,7 @@ def record_sent(outgoing: Outgoing, sent: SentMail, part: int = 1) -> float | No
         first = query(
             "INSERT INTO lead_message (id, lead_id, direction, channel, identity, internet_message_id, in_reply_to,"
             " reference_ids, subject, body, draft_id, sent_at, thread)"
-            " VALUES (%s, %s, 'outbound', %s, %s, %s, %s, %s, %s, %s, %s, %s, %s) ON CONFLICT DO NOTHING"
-            " RETURNING (SELECT extract(epoch FROM lead_message.sent_at - answered.created_at)::float8"
-            "   - coalesce(campaign.delay_max_s, 0) FROM lead_message AS answered"
-            "   JOIN lead ON lead.id = answered.lead_id LEFT JOIN campaign ON campaign.id = lead.campaign_id"
-            "   WHERE answered.id = %s)",
+            " VALUES (%s, %s, 'outbound', %s, %s, %s, %s, %s, %s, %s, %s, %s, %s) ON CONFLICT DO NOTHING RETURNING id",
             (
                 uuid5(_NAMESPACE, str(outgoing.draft_id) if part == 1 else f"{outgoing.draft_id}:{part}"),
                 outgoing.lead_id,
@@ -265,7 +261,6 @@ def record_sent(outgoing: Outgoing, sent: SentMail, part: int = 1) -> float | No
                 outgoing.draft_id,
                 sent.sent_at,
                 outgoing.thread,
-                outgoing.lead_message_id,
             ),
         )
         if part < len(outgoing.parts):
@@ -275,8 +270,23 @@ def record_sent(outgoing: Outgoing, sent: SentMail, part: int = 1) -> float | No
             " WHERE id = %s AND status <> 'sent'",
             (outgoing.draft_id,),
         )
-    late_s: float | None = first[0][0] if first else None
-    return late_s
+    return _lateness_s(outgoing.lead_message_id, sent.sent_at) if first else None
+
+
+def _lateness_s(lead_message_id: UUID, sent_at: datetime) -> float | None:
+    """How late the answer went, counted from intake, the campaign's longest delay and then the next open hour."""
+    rows = query(
+        "SELECT answered.created_at + make_interval(secs => coalesce(campaign.delay_max_s, 0)),"
+        " coalesce(campaign.sending_hours, client.sending_hours), coalesce(campaign.timezone, client.timezone)"
+        " FROM lead_message AS answered JOIN lead ON lead.id = answered.lead_id"
+        " JOIN client ON client.id = lead.client_id LEFT JOIN campaign ON campaign.id = lead.campaign_id"
+        " WHERE answered.id = %s",
+        (lead_message_id,),
+    )
+    if not rows:
+        return None
+    delayed_until, hours, zone = rows[0]
+    return (sent_at - allowed_at(delayed_until, Hours(hours, zone))).total_seconds()
 
 
 def _references(reference_ids: str | None, answered: str | None) -> tuple[str, ...]:

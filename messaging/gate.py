@@ -184,13 +184,17 @@ def _read_lead(lead_id: UUID) -> LeadFacts:
 
 
 def _read_draft(draft_id: UUID) -> DraftFacts | None:
+    # By arrival, never by a date: the sender's clock writes that. A reply stands where the message stands that it
+    # answers, for it is recorded late, maybe after what the lead wrote meanwhile (docs/decisions/0067).
     rows = query(
         "SELECT draft.lead_id, draft.status, draft.sending_job_id, draft.content, draft.created_at,"
         " trigger.lead_id, trigger.body, trigger.sent_at, trigger.channel,"
         " EXISTS (SELECT FROM lead_message AS other WHERE other.lead_id = trigger.lead_id"
-        "   AND other.direction = 'inbound' AND (other.sent_at, other.arrival) > (trigger.sent_at, trigger.arrival)),"
-        " EXISTS (SELECT FROM lead_message AS other WHERE other.lead_id = trigger.lead_id"
-        "   AND other.direction = 'outbound' AND (other.sent_at, other.arrival) > (trigger.sent_at, trigger.arrival)"
+        "   AND other.direction = 'inbound' AND other.arrival > trigger.arrival),"
+        " EXISTS (SELECT FROM lead_message AS other LEFT JOIN draft AS its ON its.id = other.draft_id"
+        "   LEFT JOIN lead_message AS answered ON answered.id = its.lead_message_id"
+        "   WHERE other.lead_id = trigger.lead_id AND other.direction = 'outbound'"
+        "   AND coalesce(answered.arrival, other.arrival) > trigger.arrival"
         "   AND other.draft_id IS DISTINCT FROM draft.id),"
         " EXISTS (SELECT FROM side_effect AS effect"
         "   WHERE effect.effect_key = 'reply:' || draft.lead_message_id || ':1' AND effect.state = 'INTENDED')"

@@ -37,9 +37,11 @@ def read_lead(lead_id: UUID) -> LeadMessages:
     """The lead and its messages in one statement. Raises NotFound."""
     rows = query(
         "SELECT lead.client_id, lead.opted_out_at IS NOT NULL, clock_timestamp(), m.direction, m.sent_at, m.arrival,"
-        " m.never_answer, draft.status, left(m.body, %s)"
+        " m.never_answer, draft.status, answered.arrival, left(m.body, %s)"
         " FROM lead LEFT JOIN lead_message AS m ON m.lead_id = lead.id"
-        " LEFT JOIN draft ON draft.lead_message_id = m.id WHERE lead.id = %s ORDER BY m.sent_at, m.arrival",
+        " LEFT JOIN draft ON draft.lead_message_id = m.id LEFT JOIN draft AS its ON its.id = m.draft_id"
+        " LEFT JOIN lead_message AS answered ON answered.id = its.lead_message_id WHERE lead.id = %s"
+        " ORDER BY coalesce(answered.arrival, m.arrival), m.arrival",
         (_TEXT_CHARS, lead_id),
     )
     if not rows:
@@ -49,8 +51,8 @@ def read_lead(lead_id: UUID) -> LeadMessages:
     return LeadMessages(
         client_id,
         opted_out,
-        tuple(MessageFacts(*row[3:8]) for row in there),
-        tuple(row[8] for row in there if row[3] == "inbound"),
+        tuple(MessageFacts(*row[3:9]) for row in there),
+        tuple(row[9] for row in there if row[3] == "inbound"),
         now,
     )
 

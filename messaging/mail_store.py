@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime, timezone
 from functools import partial
 from uuid import UUID, uuid5
 
@@ -34,6 +35,9 @@ _READ_CHARS = 10_000
 #: Rows written by one statement.
 _CHUNK = 500
 
+#: Where a message without a date stands among those of its ingest.
+_LAST = datetime.max.replace(tzinfo=timezone.utc)
+
 #: What makes a lead message one of its kind: lead and identity.
 _Key = tuple[UUID, str]
 
@@ -54,17 +58,19 @@ def store_mails(client_id: str, campaign_id: UUID, mails: Sequence[Inbound]) -> 
     """Store what is new of these mails and messages, in one transaction; one answer each, in order.
 
     An identity is unique for its lead and direction. `sent_at` is the message's date, at most now; without one the
-    time of the first ingest, which is kept. Ingests of the same leads go one after the other. Raises NotFound.
+    time of the first ingest, which is kept. They arrive in the order of their dates, those without one last, and after
+    all that was there: ingests of the same leads go one after the other. Raises NotFound.
     """
     with atomic():
         lock_client(client_id)
         client = read_client(client_id)
         leads = _lock_leads(client_id, campaign_id, mails)
         placed = [(mail, (leads[_address(mail)], _identity(mail))) for mail in mails]
+        arriving = sorted(placed, key=_date)
         fresh: set[UUID] = set()
         ids: dict[_Key, UUID] = {}
-        for start in range(0, len(placed), _CHUNK):
-            chunk = placed[start : start + _CHUNK]
+        for start in range(0, len(arriving), _CHUNK):
+            chunk = arriving[start : start + _CHUNK]
             fresh |= _insert(client, chunk)
             ids |= _ids([key for _, key in chunk])
         _opt_out(client, [(mail, ids[key], key[0]) for mail, key in placed if ids[key] in fresh])
@@ -122,6 +128,11 @@ def _lock_leads(client_id: str, campaign_id: UUID, mails: Sequence[Inbound]) -> 
         (client_id, addresses),
     )
     return dict(rows)
+
+
+def _date(placed: tuple[Inbound, _Key]) -> datetime:
+    """Files of an old mailbox lie in any order: within one ingest nothing but the date tells what was written later."""
+    return placed[0].sent_at or _LAST
 
 
 def _insert(client: ClientRow, placed: Sequence[tuple[Inbound, _Key]]) -> set[UUID]:

@@ -63,6 +63,19 @@ def wait_for(reply: Reply, hours: Hours) -> Wait | None:
     return Wait(OVER_RATE, free) if free > now else None
 
 
+def allowed_at(moment: datetime, hours: Hours) -> datetime:
+    """The first time from `moment` (aware) on at which the hours let a reply go, whatever the rates say.
+
+    Hours that never open or cannot be read allow `moment` itself: this is asked of a reply that has gone.
+    """
+    if hours.text is None:
+        return moment
+    try:
+        return next_opening(read_hours(hours.text), moment, zone_named(hours.timezone)) or moment
+    except ValueError:
+        return moment
+
+
 def note_departure(reply: Reply) -> None:
     """Write down that the gate lets the reply out now: what the rates count."""
     query(

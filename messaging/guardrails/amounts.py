@@ -1,15 +1,16 @@
 """Reads amounts of money and shares: `$1,200`, `1.200,00 EUR`, `49 dollars a month`, `forty-nine euros`, `15% off`.
 
-Two amounts agree if value and unit do; an amount whose currency is not said agrees with its value in any.
+Two amounts agree if value and currency do, and the one is per nothing that the other is not; an amount whose currency
+is not said agrees with its value in any.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass
 from decimal import Decimal
 
+from messaging.guardrails.billing_units import units_after, units_before
 from messaging.patterns import regex
 
 PERCENT = "%"
@@ -50,34 +51,53 @@ _PATTERNS = tuple(
     )
 )
 
+_PART_END = regex(r"\n|[.!?;]\s")
+
 
 @dataclass(frozen=True, slots=True)
 class Amount:
-    """`unit` is a currency's code, PERCENT, or empty where no currency is said."""
+    """`unit` is a currency's code, PERCENT, or empty where no currency is said; `per` are the billing units named."""
 
     words: str
     begin: int
     value: Decimal
     unit: str
+    per: frozenset[str] = frozenset()
+
+    @property
+    def end(self) -> int:
+        """Where its words end."""
+        return self.begin + len(self.words)
 
     def agrees(self, other: Amount) -> bool:
-        """The same value in the same unit, or in an unsaid currency."""
+        """The same value in the same unit, or in an unsaid currency, and per nothing that `other` is not per."""
         unsaid = not (self.unit and other.unit) and PERCENT not in {self.unit, other.unit}
-        return self.value == other.value and (self.unit == other.unit or unsaid)
+        return self.value == other.value and (self.unit == other.unit or unsaid) and self.per <= other.per
 
 
 def find_amounts(text: str) -> list[Amount]:
     """Every amount that normalised `text` names, in order."""
-    return sorted(_amounts(text), key=lambda amount: amount.begin)
+    amounts, end = [], 0
+    for found in _matches(text):
+        # Between two amounts a unit belongs to the first where it follows at once, else to the second.
+        leading = _PART_END.split(text[end : found.start()])[-1]
+        per, end = units_after(text, found.start("per") if found.re.groupindex.get("per") else found.end())
+        end = max(end, found.end())
+        words, unit = text[found.start() : end].strip(), _unit(found)
+        per = frozenset() if unit == PERCENT else per | units_before(leading)
+        amounts.append(Amount(words, found.start(), _value(found), unit, per))
+    return amounts
 
 
-def _amounts(text: str) -> Iterator[Amount]:
+def _matches(text: str) -> list[re.Match[str]]:
     taken = [False] * (len(text) + 1)
+    matches = []
     for pattern in _PATTERNS:
         for found in pattern.finditer(text):
             if not any(taken[found.start() : found.end()]):
                 taken[found.start() : found.end()] = [True] * (found.end() - found.start())
-                yield Amount(found[0].strip(), found.start(), _value(found), _unit(found))
+                matches.append(found)
+    return sorted(matches, key=lambda found: found.start())
 
 
 def _value(found: re.Match[str]) -> Decimal:

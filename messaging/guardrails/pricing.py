@@ -2,61 +2,62 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
+from dataclasses import replace
+from typing import Final
 
-from messaging.guardrails.amounts import PERCENT, find_amounts
-from messaging.guardrails.phrases import any_of
-from messaging.guardrails.plain_text import clauses, normalised, without_quotes
-from messaging.patterns import regex
+from messaging.guardrails.amounts import PERCENT, Amount, find_amounts
+from messaging.guardrails.billing_units import units_named
+from messaging.guardrails.plain_text import clauses, normalised, sentences, without_quotes
+from messaging.guardrails.pricing_phrases import (
+    BINDS,
+    FAVOURS,
+    HALVES,
+    NO_MONEY,
+    OF_A_PRICE,
+    REDUCES,
+    SAVES,
+    WITHHELD,
+)
 
-#: A share is a price only beside such a word: `15% off` is, `15% less fuel` is praise.
-_OFF = regex(
-    r"\b(?:off|discounts?|rebates?|cheaper|reduction|price|rates?|fees?|commission|rabatt|nachlass|günstiger|remise"
-    r"|réduction|descuento|rebaja)\b",
-    re.IGNORECASE,
-)
-_DISCOUNT = (
-    r"(?:discount(?:ed)?|rebate|price cut|reduced (?:price|rate)|special (?:price|rate|deal)|rabatt|nachlass|remise"
-    r"|descuento)"
-)
-#: Something granted: a discount, or a thing for nothing.
-_FAVOURS = any_of(
-    rf"(?:offer|give|grant|get|receive|apply|include|add|extend|provide|have|do|with|plus|gewähren|bieten|accord\w+|ofrec\w+)"
-    rf"\b[^.!?\n]{{0,40}}\b{_DISCOUNT}\b",
-    r"(?:first|\w+) (?:month|year|week|quarter)s? (?:is |are |for )?(?:free|on us)\b",
-    r"(?:free (?:of charge|trial|pilot|month|setup|set-up|onboarding|upgrade|licen[sc]e|shipping)|on the house"
-    r"|at no (?:extra |additional |further )?(?:cost|charge)|money[- ]back|kostenlos\w*|gratis|gratuit\w*)\b",
-)
-_WITHHELD = regex(
-    r"\b(?:no|not|cannot|can't|couldn't|won't|unable|don't|doesn't|isn't|whether|if|ask|check|kein\w*|nicht|pas|sin)\b",
-    re.IGNORECASE,
-)
+_HALF_PERCENT: Final = 50
 
 
 def invented_prices(draft: str, inbound: str, known_prices: Sequence[str]) -> list[str]:
-    """Amounts, discounts and gifts in `draft` that stand neither in `inbound` nor in `known_prices`, in their words."""
-    text, known = normalised(without_quotes(draft)), normalised("\n".join(known_prices))
-    said = find_amounts(f"{normalised(inbound)}\n{known}")
-    amounts = [
-        amount.words
-        for amount in find_amounts(text)
-        if (amount.unit != PERCENT or _is_of_a_price(text, amount.begin))
-        and not any(amount.agrees(each) for each in said)
-    ]
-    return [*amounts, *_favours(text, known)]
+    """Amounts, discounts and gifts in `draft` that stand neither in `inbound` nor in `known_prices`, in their words.
+
+    An amount stands there if value and currency do, and what it is per: `$49 per user` is another than `$49 per van`.
+    """
+    text, known = normalised(without_quotes(draft)), [normalised(price) for price in known_prices]
+    said = [amount for each in (normalised(inbound), *known) for amount in _said_amounts(each)]
+    amounts = [amount for amount in find_amounts(text) if not any(amount.agrees(each) for each in said)]
+    return [*(amount.words for amount in _prices(text, amounts)), *_favours(text, "\n".join(known))]
+
+
+def _said_amounts(text: str) -> list[Amount]:
+    """The amounts of one text; one of which no billing unit is said is per whatever the text speaks of."""
+    return [amount if amount.per else replace(amount, per=units_named(text)) for amount in find_amounts(text)]
 
 
 def _favours(text: str, known: str) -> list[str]:
     """What the draft grants and no known price does; a lead who asks for a discount has none for that."""
-    granted = [
-        found[0]
-        for clause in clauses(text)
-        if not _WITHHELD.search(clause.words)
-        for found in _FAVOURS.finditer(clause.words)
+    halved = any(amount.unit == PERCENT and amount.value == _HALF_PERCENT for amount in find_amounts(known))
+    unknown = [
+        *([] if FAVOURS.search(known) or REDUCES.search(known) else [FAVOURS]),
+        *([] if HALVES.search(known) or halved else [HALVES]),
     ]
-    return [] if _FAVOURS.search(known) or _OFF.search(known) else granted
+    granting = [clause.words for clause in clauses(text) if not WITHHELD.search(clause.words)]
+    return [found[0] for words in granting for pattern in unknown for found in pattern.finditer(words)]
 
 
-def _is_of_a_price(text: str, begin: int) -> bool:
-    return any(clause.holds(begin) and _OFF.search(clause.words) for clause in clauses(text))
+def _prices(text: str, amounts: Sequence[Amount]) -> list[Amount]:
+    """Those of `text`'s amounts that are prices: a share is one beside words of prices, or saved by binding oneself."""
+    priced = [clause for clause in clauses(text) if OF_A_PRICE.search(clause.words)]
+    binding = [each for each in sentences(text) if SAVES.search(each.words) and BINDS.search(each.words)]
+    return [
+        amount
+        for amount in amounts
+        if amount.unit != PERCENT
+        or any(each.holds(amount.begin) for each in priced)
+        or (any(each.holds(amount.begin) for each in binding) and not NO_MONEY.match(text, amount.end))
+    ]

@@ -102,6 +102,20 @@ def test_what_was_forbidden_when_it_was_let_out_is_stale(
     assert (too_late, judged().stale) == ({}, {reason: 1})
 
 
+def test_two_replies_to_one_state_of_a_lead_are_stale(
+    sent: Correspondence, sender: Sender, judged: Callable[[], Judged]
+) -> None:
+    sender.send(sent.draft_for(sent.receive(mail(2))[0]))
+    one_each = judged().stale
+    query(
+        "UPDATE draft SET let_out_at = (SELECT max(created_at) FROM lead_message WHERE direction = 'inbound')"
+        " + interval '1 microsecond' WHERE id = %s",
+        (sent.draft_id,),
+    )
+
+    assert (one_each, judged().stale) == ({}, {"newer_inbound_exists": 1, "outbound_after_trigger": 1})
+
+
 def test_two_replies_within_a_period_for_one_are_over_the_rate(
     sent: Correspondence, sender: Sender, judged: Callable[[], Judged]
 ) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta, timezone
 from uuid import uuid4
 
 import pytest
@@ -9,7 +10,7 @@ import pytest
 from messaging.draft_store import hold_draft, keep_draft, read_inbound, record_sent, refuse_draft, take_for_sending
 from messaging.drafts import DraftText
 from models.database import query
-from tests.integration.correspondence import begin, draft_row, mail, sent_mail
+from tests.integration.correspondence import Correspondence, begin, draft_row, mail, sent_mail
 
 pytestmark = pytest.mark.usefixtures("ledger_database")
 
@@ -63,18 +64,51 @@ def test_a_sent_mail_is_recorded_whatever_the_draft_said_and_once(status: str) -
     assert query(sql) == [("<sent-1@acme.example>", rows.draft_id, mail(1).internet_message_id)]
 
 
-def test_lateness_is_told_once_from_the_arrival_and_the_longest_delay() -> None:
-    rows = begin()
-    sent = sent_mail()
-    query(
-        "UPDATE lead_message SET created_at = %s - interval '1000 s' WHERE id = %s",
-        (sent.sent_at, rows.lead_message_id),
-    )
-    query("UPDATE campaign SET delay_min_s = 60, delay_max_s = 600")
+#: Monday, an hour before the opening of hours that begin at 09:00 in Berlin.
+EARLY = datetime(2026, 3, 2, 7, 0, tzinfo=timezone.utc)
 
-    told = [record_sent(rows.outgoing(), sent) for _ in range(2)]
+
+def lateness(rows: Correspondence, sent_at: datetime, *, taken_in_at: datetime) -> list[float | None]:
+    """What recording the sending twice tells, with a campaign's longest delay of 600 s."""
+    query("UPDATE lead_message SET created_at = %s WHERE id = %s", (taken_in_at, rows.lead_message_id))
+    query("UPDATE campaign SET delay_min_s = 60, delay_max_s = 600")
+    return [record_sent(rows.outgoing(), sent_mail(at=sent_at)) for _ in range(2)]
+
+
+def test_lateness_is_told_once_from_the_arrival_and_the_longest_delay() -> None:
+    told = lateness(begin(), EARLY + timedelta(seconds=1_000), taken_in_at=EARLY)
 
     assert told == [pytest.approx(400), None]
+
+
+@pytest.mark.parametrize(
+    ("hours", "taken_in_at", "late_s"),
+    [
+        pytest.param("mon-fri 09:00-17:00", EARLY - timedelta(hours=9), 40, id="opened after the promise"),
+        pytest.param("mon-fri 09:00-17:00", EARLY - timedelta(days=2), 40, id="a weekend later"),
+        pytest.param("mon-fri 09:00-17:00", EARLY + timedelta(minutes=55), -260, id="delayed past the opening"),
+        pytest.param("mon-fri 07:00-17:00", EARLY, 3_040, id="open when it was due"),
+        pytest.param("never", EARLY, 3_040, id="closed for ever since"),
+        pytest.param("day 09:00-17:00", EARLY, 3_040, id="cannot be read"),
+    ],
+)
+def test_nobody_is_late_before_the_sending_hours_open(hours: str, taken_in_at: datetime, late_s: float) -> None:
+    rows = begin()
+    query("UPDATE client SET sending_hours = %s, timezone = 'Europe/Berlin'", (hours,))
+
+    told = lateness(rows, EARLY + timedelta(hours=1, seconds=40), taken_in_at=taken_in_at)
+
+    assert told[0] == pytest.approx(late_s)
+
+
+def test_lateness_goes_by_the_campaign_s_own_hours_and_clock() -> None:
+    rows = begin()
+    query("UPDATE client SET sending_hours = 'always'")
+    query("UPDATE campaign SET sending_hours = 'mon-fri 09:00-17:00', timezone = 'Europe/Berlin'")
+
+    told = lateness(rows, EARLY + timedelta(hours=1, seconds=40), taken_in_at=EARLY - timedelta(hours=9))
+
+    assert told[0] == pytest.approx(40)
 
 
 def test_a_reply_names_the_mail_that_it_answers_last() -> None:

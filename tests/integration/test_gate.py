@@ -6,12 +6,13 @@ import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import TypeVar
 from uuid import uuid4
 
 import pytest
 
-from messaging.draft_store import read_outgoing, record_sent, take_for_sending
+from messaging.draft_store import record_sent, take_for_sending
 from messaging.gate import gate
 from messaging.store import opt_out, pause_client, resume_client, set_auto_send
 from models.database import atomic, close_connection, query
@@ -36,15 +37,18 @@ def _trigger_gone(rows: Correspondence) -> None:
         query("DELETE FROM lead_message WHERE id = %s", (rows.lead_message_id,))
 
 
-def _older_mail_answered(rows: Correspondence) -> None:
-    older = rows.receive(mail(0))[0]
-    record_sent(read_outgoing(rows.draft_for(older)), sent_mail(2))
+def _written_by_other_means(rows: Correspondence) -> None:
+    query(
+        "INSERT INTO lead_message (id, lead_id, direction, identity, body, sent_at)"
+        " VALUES (gen_random_uuid(), %s, 'outbound', 'other', '', now())",
+        (rows.lead_id,),
+    )
 
 
 CONDITIONS: dict[str, Change] = {
     "trigger_message_not_found": _trigger_gone,
     "newer_inbound_exists": lambda rows: rows.receive(mail(2)),
-    "outbound_after_trigger": _older_mail_answered,
+    "outbound_after_trigger": _written_by_other_means,
     "no_campaign": _no_campaign,
     "campaign_not_auto_send": lambda rows: set_auto_send(rows.campaign_id, False),
     "client_paused": lambda _: pause_client(CLIENT),
@@ -107,11 +111,37 @@ def test_its_own_sending_and_its_own_sent_mail_do_not_stand_in_the_way() -> None
     assert ask(rows) is None
 
 
-def test_an_older_mail_that_comes_later_does_not_stand_in_the_way() -> None:
+@pytest.mark.parametrize("answered", [False, True], ids=["before our reply", "after our reply"])
+def test_what_arrives_later_is_newer_whatever_its_date_and_is_answered(answered: bool) -> None:
     rows = begin()
-    rows.receive(mail(0))
+    if answered:
+        record_sent(rows.outgoing(), sent_mail(2))
+    later = rows.receive(mail(0))[0]
 
-    assert ask(rows) is None
+    answers = [ask(rows), ask(replace(rows, draft_id=rows.draft_for(later)))]
+
+    assert answers == ["draft_status_sent" if answered else "newer_inbound_exists", None]
+
+
+def test_a_mail_that_crossed_with_our_reply_to_the_one_before_is_answered() -> None:
+    rows = begin()
+    with atomic():
+        let_out = gate(rows.draft_id, rows.lead_id, JOB)
+    crossing = rows.receive(mail(2))[0]
+    record_sent(rows.outgoing(), sent_mail(2))
+
+    assert let_out is None
+    assert ask(replace(rows, draft_id=rows.draft_for(crossing))) is None
+
+
+@pytest.mark.parametrize("order", [(2, 3), (3, 2)], ids=["as written", "the other way round"])
+def test_of_mails_that_come_in_one_ingest_the_one_with_the_latest_date_is_answered(order: tuple[int, int]) -> None:
+    rows = begin()
+    stored = dict(zip(order, rows.receive(*map(mail, order)), strict=True))
+
+    answers = {number: ask(replace(rows, draft_id=rows.draft_for(stored[number]))) for number in order}
+
+    assert answers == {2: "newer_inbound_exists", 3: None}
 
 
 def test_a_client_that_resumes_sends_again() -> None:

@@ -15,6 +15,7 @@ import pytest
 import redis
 
 from actors.broker import setup
+from messaging import mail_store
 from messaging.inbox import InboundMail
 from messaging.store import make_campaign, make_client, opt_in
 from models.database import atomic, close_connection, query
@@ -76,6 +77,18 @@ def test_a_mail_that_lies_twice_in_a_mailbox_is_one_lead_message(campaign: UUID)
 
     assert answer == (1, 1, 1)
     assert len(jobs()) == 1
+
+
+def test_mails_of_one_ingest_arrive_by_date_and_after_all_that_was_there(
+    campaign: UUID, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(mail_store, "_CHUNK", 2)
+    counts(campaign, [mail(7)])
+
+    counts(campaign, [replace(mail(4), sent_at=None), mail(6), mail(3), mail(7), mail(5)])
+
+    arrived = query("SELECT subject FROM lead_message ORDER BY arrival")
+    assert [row[0].removeprefix("Question ") for row in arrived] == ["7", "3", "5", "6", "4"]
 
 
 def test_the_client_of_the_jobs_is_the_mail_s(campaign: UUID) -> None:

@@ -97,6 +97,17 @@ def test_sync_has_the_lead_scored_once_for_each_newest_message(lead: UUID) -> No
     assert query("SELECT status, inbound, outbound FROM conversation") == [("awaiting_lead", 1, 1)]
 
 
+def test_conversation_waits_for_us_while_what_crossed_with_our_reply_is_unanswered(lead: UUID) -> None:
+    draft_id = stuck_draft(lead, "CONFIRMED")
+    message(lead, age="2 days")
+    ours = message(lead, "outbound", age="1 minute")
+    query("UPDATE lead_message SET draft_id = %s WHERE id = %s", (draft_id, ours))
+
+    run("sync_conversation", lead)
+
+    assert query("SELECT status, inbound, outbound FROM conversation") == [("awaiting_us", 2, 1)]
+
+
 def test_slower_sync_does_not_write_over_a_newer_one(lead: UUID) -> None:
     message(lead)
     run("sync_conversation", lead)

@@ -20,12 +20,14 @@ NOW = datetime(2026, 2, 17, 12, tzinfo=timezone.utc)
 QUIET = LeadFacts(("Thanks.",), NOW - timedelta(days=10), 1, False, False, NOW)
 
 
-def inbound(hours_ago: float, arrival: int = 1, **facts: str) -> MessageFacts:
-    return MessageFacts("inbound", NOW - timedelta(hours=hours_ago), arrival, **facts)
+def inbound(
+    hours_ago: float, arrival: int = 1, never_answer: str | None = None, draft_status: str | None = None
+) -> MessageFacts:
+    return MessageFacts("inbound", NOW - timedelta(hours=hours_ago), arrival, never_answer, draft_status)
 
 
-def outbound(hours_ago: float, arrival: int = 2) -> MessageFacts:
-    return MessageFacts("outbound", NOW - timedelta(hours=hours_ago), arrival)
+def outbound(hours_ago: float, arrival: int = 2, answers: int | None = None) -> MessageFacts:
+    return MessageFacts("outbound", NOW - timedelta(hours=hours_ago), arrival, answers=answers)
 
 
 @pytest.mark.parametrize(
@@ -33,9 +35,10 @@ def outbound(hours_ago: float, arrival: int = 2) -> MessageFacts:
     [
         pytest.param([inbound(1)], "awaiting_us", id="they wrote"),
         pytest.param([inbound(2), outbound(1)], "awaiting_lead", id="we answered"),
-        pytest.param([outbound(2), inbound(1)], "awaiting_us", id="they answered"),
-        pytest.param([inbound(1, 3), outbound(2, 4)], "awaiting_us", id="sent later beats arrived later"),
-        pytest.param([inbound(1, 1), outbound(1, 2)], "awaiting_lead", id="same time: arrival decides"),
+        pytest.param([outbound(2, 1), inbound(1, 2)], "awaiting_us", id="they answered"),
+        pytest.param([inbound(9, 3), outbound(2, 2)], "awaiting_us", id="an old date that arrived last"),
+        pytest.param([inbound(3), inbound(2, 2), outbound(1, 3, answers=1)], "awaiting_us", id="it crossed our reply"),
+        pytest.param([inbound(3), outbound(1, 3, answers=1), outbound(1, 4)], "awaiting_lead", id="of no draft"),
         pytest.param([inbound(1, never_answer="auto_submitted")], "not_answered", id="never answered"),
         pytest.param([inbound(1, draft_status="refused")], "not_answered", id="refused by the gate"),
         pytest.param([inbound(2, draft_status="held"), inbound(1)], "held", id="an outcome nobody knows"),

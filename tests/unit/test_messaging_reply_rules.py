@@ -96,6 +96,31 @@ def test_a_number_that_is_no_amount_is_passed_over(text: str) -> None:
         pytest.param("Two months are on us; the first month is free.", "How much?", id="a month"),
         pytest.param("Wir gewähren Ihnen 5 % Rabatt.", "Was kostet das?", id="in German"),
         pytest.param("Elle est de 45 euros.", "Quel est le prix ?", id="in French"),
+        pytest.param("It is $49 per user.", "How much?", id="another unit"),
+        pytest.param("It is $49 net, for each of your drivers.", "How much?", id="another unit, later"),
+        pytest.param("It is $49 per van and year.", "How much?", id="another period"),
+        pytest.param("It is $49 a van per depot.", "How much?", id="one more unit"),
+        pytest.param("Per user, that is $49.", "How much?", id="another unit in front"),
+        pytest.param("Our yearly fee is $49.", "How much?", id="another period in front"),
+        pytest.param("Das sind 49 $ pro Nutzer.", "Was kostet das?", id="another unit in German"),
+        pytest.param("C'est 49 $ par an.", "Quel est le prix ?", id="another period in French"),
+        pytest.param("Yes, $30 per user.", "They ask $30 per van.", id="another unit than the lead's"),
+        pytest.param("Yes, $30 per user.", "Is it $30?", id="a unit for the lead's bare amount"),
+        pytest.param("You get it at half price.", "Could you do half price?", id="half price that was asked for"),
+        pytest.param("As you asked for it, half price is fine.", "Half price?", id="half price granted as asked"),
+        pytest.param("It is half price if you sign.", "How much?", id="half price for signing"),
+        pytest.param("We offer you a discount if you sign.", "How much?", id="a discount for signing"),
+        pytest.param("We can do half the usual rate.", "How much?", id="half the rate"),
+        pytest.param("That is half off.", "How much?", id="half off"),
+        pytest.param("Sie bekommen es zum halben Preis.", "Was kostet das?", id="half price in German"),
+        pytest.param("C'est à moitié prix.", "Quel est le prix ?", id="half price in French"),
+        pytest.param("Es la mitad del precio.", "¿Cuánto cuesta?", id="half price in Spanish"),
+        pytest.param("You save 20 % with a two-year contract.", "How much?", id="a saving with a contract"),
+        pytest.param("Commit to 24 months - that saves you 20%.", "How much?", id="a saving with a term"),
+        pytest.param("Pay upfront for a 20 percent saving.", "How much?", id="a saving for paying early"),
+        pytest.param("Mit Jahresvertrag sparen Sie 20 %.", "Was kostet das?", id="a saving in German"),
+        pytest.param("Save 20% when you work with us for two years.", "How much?", id="a saving for staying"),
+        pytest.param("It is 20% less if you sign for two years.", "How much?", id="less for signing"),
     ],
 )
 def test_a_price_that_nobody_named_is_invented(draft: str, inbound: str) -> None:
@@ -113,10 +138,49 @@ def test_a_price_that_nobody_named_is_invented(draft: str, inbound: str) -> None
         pytest.param("Mornings take 15% less time.", "What does it do?", id="a share that is no price"),
         pytest.param("Feel free to call; I am free at ten.", "When?", id="other kinds of free"),
         pytest.param("> It is $45.\n\nIt is $49.", "How much?", id="a quoted line"),
+        pytest.param("It is $49/van/month.", "How much?", id="the units by strokes"),
+        pytest.param("It is $49 USD monthly, for each of your vans.", "How much?", id="the units in other words"),
+        pytest.param("Das sind 49 $ pro Monat und Fahrzeug.", "Was kostet das?", id="the units in German"),
+        pytest.param("C'est 49 $ par véhicule et par mois.", "Quel est le prix ?", id="the units in French"),
+        pytest.param("The monthly price per truck is $49.", "How much?", id="the units in front"),
+        pytest.param("It is $49 a month, and every driver has the app.", "How much?", id="a unit of something else"),
+        pytest.param("It is $49 per van, billed per year.", "How much?", id="how often somebody pays"),
+        pytest.param("So $30 per van today.", "Today we pay $30 for each van.", id="the lead's unit"),
+        pytest.param("So $90 a year.", "Our budget for the year is $90.", id="a unit beside the lead's amount"),
+        pytest.param("We cannot do half price.", "Could you do half price?", id="half price denied"),
+        pytest.param("You asked for half price. Shall we talk?", "Half price?", id="half price repeated"),
+        pytest.param("Let me find out if we have a discount.", "Any discount?", id="a discount looked into"),
+        pytest.param("It takes half an hour, half the usual time.", "How long?", id="half of something else"),
+        pytest.param(
+            "They save 20% since they plan each route, in terms of time.", "What for?", id="saved by planning"
+        ),
+        pytest.param("They save 20 % of their time.", "What does it do?", id="time saved"),
+        pytest.param("They save 20% on fuel in a contract's first year.", "Does it help?", id="fuel saved"),
     ],
 )
 def test_a_price_that_somebody_named_is_not_invented(draft: str, inbound: str) -> None:
     assert invented_prices(draft, inbound, PRICES) == []
+
+
+@pytest.mark.parametrize(
+    ("known", "draft", "passes"),
+    [
+        ("$49 per depot", "It is $49 per depot.", True),
+        ("$49 per depot", "It is $49 per user.", False),
+        ("Price per van and month: $49", "It is $49 a month per van.", True),
+        ("Van $49", "It is $49 per van.", True),
+        ("$990 setup, once", "It is $990 a month.", False),
+        ("Per van: $49, per user: $9", "It is $49 per van and $9 per user.", True),
+        ("Per van: $49, per user: $9", "It is $49 per user.", False),
+        ("Two-year contract: 20 % off", "You save 20 % with a two-year contract.", True),
+        ("Schools pay half price", "Schools get it at half price.", True),
+        ("50 % off for schools", "Schools get it at half price.", True),
+        ("10 % off for schools", "Schools get it at half price.", False),
+        ("List price $49", "We offer you a discount.", False),
+    ],
+)
+def test_a_price_is_held_against_the_client_s_own_words(known: str, draft: str, passes: bool) -> None:
+    assert (invented_prices(draft, "How much?", [known, "$1 a call"]) == []) is passes
 
 
 def test_without_knowledge_of_prices_none_is_judged() -> None:
