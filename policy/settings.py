@@ -73,7 +73,7 @@ SETTINGS: tuple[Setting, ...] = (
     ),
     levels("LOG_LEVELS", "log_levels", "The level of some actors' lines, in the place of the general one."),
     word("LOG_FORMAT", "log_format", ("json", "text"), "JSON lines for machines, or text for people."),
-    flag("LOG_ADDRESSES", "log_addresses", "Write mail addresses in lines as they are, not masked."),
+    flag("LOG_ADDRESSES", "log_addresses", "Write mail addresses and telephone numbers in lines as they are."),
     whole("METRICS_PORT", "metrics_port", "port", 0, 65_535, "Where metrics are scraped; 0: nowhere."),
     whole("HEALTH_PORT", "health_port", "port", 0, 65_535, "Where health is asked for and a tick posted; 0: nowhere."),
     whole(
