@@ -14,6 +14,7 @@ import psycopg2
 
 from middleware.configuration import connect_database
 from models.migrate import MigrationChanged, missing_migrations
+from policy.diagnosis import half_of_a_model
 from policy.errors import ServersNotFound
 from policy.settings import Settings
 
@@ -46,7 +47,12 @@ def _database(settings: Settings) -> str | None:
 
 
 def _model(settings: Settings) -> str | None:
-    """Whether the endpoint speaks HTTP and takes the key. What it makes of a question, the cases will show."""
+    """Whether it is configured as a whole or not at all, and its endpoint speaks HTTP and takes the key.
+
+    What the endpoint makes of a question, the cases will show.
+    """
+    if (half := half_of_a_model(settings)) is not None:
+        return f"{half.text}. {half.remedy}"
     if settings.llm_base_url is None or settings.llm_model is None:
         return None
     try:

@@ -111,6 +111,28 @@ def test_a_model_that_does_not_take_the_key(
     assert "s3cret" not in json.dumps(told)
 
 
+@pytest.mark.parametrize(
+    ("given", "missing"),
+    [
+        pytest.param(("BASE_URL",), "MODEL", id="no model"),
+        pytest.param(("BASE_URL", "API_KEY"), "MODEL", id="no model, a key"),
+        pytest.param(("MODEL",), "BASE_URL", id="no base URL"),
+        pytest.param(("API_KEY",), "BASE_URL and CALLBOARD_LLM_MODEL", id="a key alone"),
+    ],
+)
+def test_a_model_that_is_configured_by_half(
+    ledger_database: str, replay: Replay, monkeypatch: pytest.MonkeyPatch, given: tuple[str, ...], missing: str
+) -> None:
+    for name in given:
+        monkeypatch.setenv(f"CALLBOARD_LLM_{name}", {"BASE_URL": "http://127.0.0.1:1/v1"}.get(name, "s3cret"))
+
+    code, told, said = replay()
+
+    assert blamed_on_infrastructure(code, told, said)
+    assert f" without CALLBOARD_LLM_{missing}: " in said
+    assert "s3cret" not in said
+
+
 def test_a_dry_run_asks_no_model(ledger_database: str, replay: Replay, monkeypatch: pytest.MonkeyPatch) -> None:
     main(["sample", "--threads", "5"])
     monkeypatch.setenv("CALLBOARD_LLM_BASE_URL", "http://127.0.0.1:1/v1")
