@@ -164,6 +164,8 @@ def test_a_value_out_of_range_is_clamped_with_one_warning(
         ("LOG_LEVEL", "loud"),
         ("DATABASE_URL", "mysql://h/db"),
         ("REDIS_URL", "localhost:6379"),
+        ("LLM_BASE_URL", "http://h\x01/v1"),
+        ("LLM_BASE_URL", "http://h/v1\nx"),
         ("REDIS_URL", "redis://h:abc/0"),
         ("REDIS_URL", "redis://h:70000/0"),
         ("REDIS_URL", "redis://h:6379/abc"),
