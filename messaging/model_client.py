@@ -1,4 +1,4 @@
-"""Asks an OpenAI-compatible API one question and checks the form of its one answer.
+"""Asks an OpenAI-compatible API one question, or which models it has, and checks the form of its one answer.
 
 Nothing is tried twice here: what fails is raised, and the rules of `policy.rules` judge it as any failure of a job.
 What was asked and answered stands in no error and in no log line. It must not know what is asked, rows or settings.
@@ -104,9 +104,20 @@ class ModelClient:
         try:
             answer = self._ask(question)
         except openai.APIStatusError as error:
-            # Not chained: its text is the answer's.
-            raise ModelRefused(error.status_code, error.response.headers.get("Retry-After")) from None
+            raise _refused(error) from None
         return answered_object(answer, question.noun, question.tokens)
+
+    def listed_models(self) -> frozenset[str] | None:
+        """The names of all models that the API lists; None where its answer is no list, an empty one or a part of one.
+
+        Raises ModelRefused, also where the API knows no list, openai.APIConnectionError, TimeoutError, and UnicodeError
+        for a host that no name can be. The answer's size is bounded by the time alone.
+        """
+        try:
+            with deadline(self._timeout_s):
+                return listed_names(self._client.models.with_raw_response.list().content)
+        except openai.APIStatusError as error:
+            raise _refused(error) from None
 
     def close(self) -> None:
         """Let the connections go."""
@@ -133,6 +144,27 @@ class ModelClient:
                 if len(pieces) > _ANSWER_BYTES:
                     raise ModelAnswerUnusable(f"the model's answer is longer than {_ANSWER_BYTES} bytes")
         return bytes(pieces)
+
+
+def _refused(error: openai.APIStatusError) -> ModelRefused:
+    """To be raised in its place, not chained: its text is the answer's."""
+    return ModelRefused(error.status_code, error.response.headers.get("Retry-After"))
+
+
+def listed_names(answer: bytes) -> frozenset[str] | None:
+    """The names in an API's list of models; None for what is no list, an empty one, or a page that others follow."""
+    try:
+        told = json.loads(answer)
+    except (ValueError, RecursionError):
+        return None
+    match told:
+        case {"has_more": True}:
+            return None
+        case {"data": [*models]}:
+            named = (model.get("id") for model in models if isinstance(model, dict))
+            return frozenset(name for name in named if isinstance(name, str)) or None
+        case _:
+            return None
 
 
 def answered_object(answer: bytes, noun: str, tokens: int) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from pathlib import Path
 from middleware.logs import event
 from models import servers_file
 from models.database import connect, database
+from policy.diagnosis import half_of_a_model
 from policy.errors import ServersNotFound
 from policy.settings import Settings, read
 
@@ -24,6 +25,13 @@ def settings_in_force() -> Settings:
     for warning in unsaid(warnings):
         event("setting_clamped", "WARNING", problem=warning)
     return settings
+
+
+def warn_of_contradictions(settings: Settings) -> None:
+    """A line, once a process and its forks, for a model that is configured by half."""
+    half = half_of_a_model(settings)
+    for problem in unsaid([] if half is None else [f"{half.text}. {half.remedy}"]):
+        event("settings_contradict", "WARNING", problem=problem)
 
 
 def unsaid(warnings: Sequence[str]) -> list[str]:

@@ -36,7 +36,7 @@ is_secret_name = lru_cache(maxsize=1_024)(is_secret)
 
 
 def masked_fields(fields: Mapping[str, object], *, addresses: bool) -> dict[str, object]:
-    """The fields as they may be written; `addresses`: mail addresses are masked, too."""
+    """The fields as they may be written; `addresses`: mail addresses and telephone numbers are masked, too."""
     return {
         name: value
         if name in IDS or value is None or type(value) in (int, float, bool)

@@ -80,8 +80,8 @@ def configure(
     """Send every line of this process, std logging's and warnings' too, to one sink; may be repeated.
 
     `level` is a standard level name, `format` one of `json` and `text`; raises ValueError for another format.
-    `actor_levels` as CALLBOARD_LOG_LEVELS has it. `addresses`: mail addresses are written as they are.
-    Without `stream` lines go to `sys.stderr` as it is when they are written.
+    `actor_levels` as CALLBOARD_LOG_LEVELS has it. `addresses`: mail addresses and telephone numbers are written as they
+    are. Without `stream` lines go to `sys.stderr` as it is when they are written.
     """
     if format not in log_lines.ENCODERS:
         raise ValueError(f"log format {format!r}: must be one of {', '.join(sorted(log_lines.ENCODERS))}")

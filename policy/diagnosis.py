@@ -81,18 +81,22 @@ def setting_problems(settings: Settings, clamped: Sequence[str]) -> Iterator[Pro
             "CALLBOARD_FORCE_INLINE makes CALLBOARD_INLINE_EMERGENCY meaningless",
             "Switch one of them off.",
         )
-    if settings.llm_base_url and not settings.llm_model:
-        yield Problem(
-            "settings_contradict",
-            "CALLBOARD_LLM_BASE_URL without CALLBOARD_LLM_MODEL",
-            "Name the model, or unset both.",
-        )
-    if settings.llm_api_key and not settings.llm_base_url:
-        yield Problem(
-            "settings_contradict",
-            "CALLBOARD_LLM_API_KEY without CALLBOARD_LLM_BASE_URL: the deterministic drafter is used",
-            "Set the URL, or unset the key.",
-        )
+    if (half := half_of_a_model(settings)) is not None:
+        yield half
+
+
+def half_of_a_model(settings: Settings) -> Problem | None:
+    """What a model that is configured lacks: the deterministic drafter writes, which nobody may have meant."""
+    needed = {"CALLBOARD_LLM_BASE_URL": settings.llm_base_url, "CALLBOARD_LLM_MODEL": settings.llm_model}
+    given = [name for name, value in (needed | {"CALLBOARD_LLM_API_KEY": settings.llm_api_key}).items() if value]
+    missing = [name for name, value in needed.items() if not value]
+    if not given or not missing:
+        return None
+    return Problem(
+        "settings_contradict",
+        f"{' and '.join(given)} without {' and '.join(missing)}: the deterministic drafter is used",
+        f"Set {' and '.join(missing)}, or unset {' and '.join(given)}.",
+    )
 
 
 def ledger_problems(facts: LedgerFacts, settings: Settings, code_version: str) -> Iterator[Problem]:

@@ -31,6 +31,8 @@ _NUMBER = re.compile(r"[+-]?(?:[0-9]{1,100}(?:\.[0-9]{0,100})?|\.[0-9]{1,100})")
 #: From the first colon after `//` (or without a scheme, at all) to the last `@`: a password may hold "@",
 #: "/" and "?", and then no parser of URLs finds its end.
 _URL_PASSWORD = re.compile(r"^([^:/@]*://[^:@/?#]*|[^:@/?#]*(?!://)):.*(?=@)", re.DOTALL)
+#: Secrets travel as HTTP headers: a client refuses a header with one of these, and its error may quote it.
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 _QUERY_SECRET = re.compile(r"(?i)((?:password|passwd|pwd|secret|token|api_?key)=)[^&#]*")
 
 
@@ -38,6 +40,7 @@ class Kind(Enum):
     """What sort of value a setting takes."""
 
     TEXT = "a text"
+    SECRET = "a text on one line, without control characters"
     URL = "a URL"
     WORD = "one of some words"
     WHOLE = "a whole number"
@@ -58,7 +61,11 @@ class Setting:
     low: float | None = None
     high: float | None = None
     choices: tuple[str, ...] = ()
-    secret: bool = False
+
+    @property
+    def secret(self) -> bool:
+        """Whether it is never shown."""
+        return self.kind is Kind.SECRET
 
     @property
     def allowed(self) -> str:
@@ -73,9 +80,14 @@ class Setting:
         return f"{self.kind.value} from {self.low:.15g} to {self.high:.15g}{self.unit and f' {self.unit}'}"
 
 
-def text(name: str, attribute: str, meaning: str, *, secret: bool = False) -> Setting:
+def text(name: str, attribute: str, meaning: str) -> Setting:
     """A setting that takes any text."""
-    return Setting(PREFIX + name, attribute, Kind.TEXT, meaning, secret=secret)
+    return Setting(PREFIX + name, attribute, Kind.TEXT, meaning)
+
+
+def secret(name: str, attribute: str, meaning: str) -> Setting:
+    """A setting that takes what a header may carry, and is never shown."""
+    return Setting(PREFIX + name, attribute, Kind.SECRET, meaning)
 
 
 def url(name: str, attribute: str, schemes: tuple[str, ...], meaning: str) -> Setting:
@@ -150,6 +162,8 @@ def _parsed(setting: Setting, given: str) -> Value:
         return {choice.lower(): choice for choice in setting.choices}.get(given.lower())
     if setting.kind is Kind.LEVELS:
         return _levels(given)
+    if setting.kind is Kind.SECRET:
+        return None if _CONTROL.search(given) else given
     if setting.kind is Kind.URL:
         return given if is_usable(given, setting.choices) else None
     return given

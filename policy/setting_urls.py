@@ -29,7 +29,7 @@ def is_usable(given: str, schemes: tuple[str, ...]) -> bool:
     try:
         if schemes == REDIS:
             return _redis_is_usable(given)
-        return bool(urlsplit(given).hostname) and _has_no_odd_port(given)
+        return given.isprintable() and bool(urlsplit(given).hostname) and _has_no_odd_port(given)
     except ValueError:  # brackets that do not close, a port that is no number or past 65535
         return False
 

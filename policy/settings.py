@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass, replace
 
 from policy.leases import LEAST_BEATS_PER_LEASE
 from policy.log_levels import LEVELS
-from policy.setting_kinds import Setting, Value, flag, levels, number, read_value, shown, text, url, whole, word
+from policy.setting_kinds import Setting, Value, flag, levels, number, read_value, secret, shown, text, url, whole, word
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +73,7 @@ SETTINGS: tuple[Setting, ...] = (
     ),
     levels("LOG_LEVELS", "log_levels", "The level of some actors' lines, in the place of the general one."),
     word("LOG_FORMAT", "log_format", ("json", "text"), "JSON lines for machines, or text for people."),
-    flag("LOG_ADDRESSES", "log_addresses", "Write mail addresses in lines as they are, not masked."),
+    flag("LOG_ADDRESSES", "log_addresses", "Write mail addresses and telephone numbers in lines as they are."),
     whole("METRICS_PORT", "metrics_port", "port", 0, 65_535, "Where metrics are scraped; 0: nowhere."),
     whole("HEALTH_PORT", "health_port", "port", 0, 65_535, "Where health is asked for and a tick posted; 0: nowhere."),
     whole(
@@ -134,7 +134,7 @@ SETTINGS: tuple[Setting, ...] = (
         16,
         "Jobs of process_background_jobs that work at the same time.",
     ),
-    text("CRON_SECRET", "cron_secret", "What a caller of the schedule over HTTP must show.", secret=True),
+    secret("CRON_SECRET", "cron_secret", "What a caller of the schedule over HTTP must show."),
     url(
         "SMTP_URL",
         "smtp_url",
@@ -142,7 +142,7 @@ SETTINGS: tuple[Setting, ...] = (
         "The mail server replies go to; unset: found through CALLBOARD_HOME.",
     ),
     url("SMS_URL", "sms_url", ("http", "https"), "The provider that SMS go to."),
-    text("SMS_TOKEN", "sms_token", "Its bearer token.", secret=True),
+    secret("SMS_TOKEN", "sms_token", "Its bearer token."),
     whole(
         "SMS_IDEMPOTENT_SECONDS",
         "sms_idempotent_s",
@@ -152,7 +152,7 @@ SETTINGS: tuple[Setting, ...] = (
         "How long it honours an idempotency key; 0: not at all.",
     ),
     url("LINKEDIN_URL", "linkedin_url", ("http", "https"), "The provider that LinkedIn messages go to."),
-    text("LINKEDIN_TOKEN", "linkedin_token", "Its bearer token.", secret=True),
+    secret("LINKEDIN_TOKEN", "linkedin_token", "Its bearer token."),
     whole(
         "LINKEDIN_IDEMPOTENT_SECONDS",
         "linkedin_idempotent_s",
@@ -167,7 +167,7 @@ SETTINGS: tuple[Setting, ...] = (
         ("http", "https"),
         "The model's API; unset: the deterministic drafter.",
     ),
-    text("LLM_API_KEY", "llm_api_key", "The key of the model's API.", secret=True),
+    secret("LLM_API_KEY", "llm_api_key", "The key of the model's API."),
     text("LLM_MODEL", "llm_model", "The model's name."),
 )
 

@@ -24,6 +24,7 @@ from models.readings.paging import Page
 from models.readings.wording import moment
 from policy.sending_hours import SYNTAX, read_hours, write_hours
 from policy.sending_rates import read_rate, write_rate
+from policy.setting_urls import is_usable
 from scripts.exits import ExitCode
 from scripts.ledger_access import open_ledger
 from scripts.listing import show_page
@@ -35,6 +36,9 @@ from scripts.several import add_operator_options, operator_of
 _WAITS_FOR = "sends and ingests of this client that are being decided"
 #: What takes a campaign's own hours or zone away again.
 _INHERIT = "inherit"
+_LINK_SCHEMES = ("http", "https")
+#: What empties a list of prices or links.
+_NONE = "none"
 #: Longest delay before a reply, in s: thirty days.
 _DELAY_MOST_S = 2_592_000
 
@@ -71,11 +75,17 @@ def _add_set(verbs: Subparsers) -> None:
     setting.add_argument("--rate", type=_rate, metavar="RATE", help="replies of the client: 100/h, 50/10m, none")
     setting.add_argument("--lead-rate", type=_rate, metavar="RATE", help="replies to any one lead: 3/d, none")
     setting.add_argument(
-        "--price", action="append", dest="known_prices", metavar="TEXT", help="what replies may say that it costs; none"
+        "--price",
+        action="append",
+        type=_price,
+        dest="known_prices",
+        metavar="TEXT",
+        help="what replies may say that it costs; none",
     )
     setting.add_argument(
         "--link",
         action="append",
+        type=_link,
         dest="scheduling_links",
         metavar="URL",
         help="a scheduling link of the client's; none",
@@ -159,10 +169,12 @@ def run_set(args: argparse.Namespace) -> ExitCode:
     open_ledger()
     names = ("timezone", "sending_hours", "rate", "lead_rate")
     wanted: dict[str, Any] = {name: getattr(args, name) for name in names if getattr(args, name) is not None}
-    for name in ("known_prices", "scheduling_links"):
+    for name, option in (("known_prices", "--price"), ("scheduling_links", "--link")):
         texts = getattr(args, name)
         if texts is not None:
-            wanted[name] = () if texts == ["none"] else tuple(texts)
+            if _NONE in texts and len(texts) > 1:
+                return _usage(f"{option} none stands alone: it empties the list")
+            wanted[name] = () if texts == [_NONE] else tuple(texts)
     if not wanted:
         return _usage("nothing to set: give --timezone, --sending-hours, --rate, --lead-rate, --price or --link")
     operator = None if args.dry_run else operator_of(args)
@@ -225,6 +237,19 @@ def _rate(text: str) -> str:
         return write_rate(read_rate(text))
     except ValueError as error:
         raise argparse.ArgumentTypeError(str(error)) from error
+
+
+def _price(text: str) -> str:
+    if not text.strip() or not text.isprintable():
+        raise argparse.ArgumentTypeError(f"{text!r} is no price: a text on one line, such as '$49 a van', or none")
+    return text.strip()
+
+
+def _link(text: str) -> str:
+    if text != _NONE and (" " in text or not text.isprintable() or not is_usable(text, _LINK_SCHEMES)):
+        allowed = "a URL that begins with http:// or https:// and names a host, or none"
+        raise argparse.ArgumentTypeError(f"{text!r} is no link: {allowed}")
+    return text
 
 
 def _or_inherit(read: Callable[[str], str]) -> Callable[[str], str]:

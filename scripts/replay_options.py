@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 _FILE_BYTES = 1_000_000
 #: Cases at once and in all, and further attempts of each, at most.
 _CONCURRENCY_MAX, _LIMIT_MAX, _RETRIES_MAX = 32, 1_000, 10
+#: Cases where nobody says how many, and names no threads.
+_LIMIT = 20
 
 
 def add_options(commands: Subparsers) -> OneLineParser:
@@ -58,7 +60,12 @@ def _add_selection(parser: argparse.ArgumentParser) -> None:
         "--from", dest="since", type=moment_given, metavar="TIME", help="30d, 2h or ISO 8601 (default: 30d)"
     )
     parser.add_argument("--to", dest="until", type=moment_given, metavar="TIME", help="before this (default: now)")
-    parser.add_argument("--limit", type=_number(1, _LIMIT_MAX), default=20, metavar="N", help="cases at most (20)")
+    parser.add_argument(
+        "--limit",
+        type=_number(1, _LIMIT_MAX),
+        metavar="N",
+        help=f"cases at most ({_LIMIT}; all of the threads that are named)",
+    )
     parser.add_argument(
         "--jobs",
         metavar="FILTER",
@@ -107,8 +114,12 @@ def _add_judging(parser: argparse.ArgumentParser) -> None:
 
 
 def check_together(parser: argparse.ArgumentParser, args: argparse.Namespace) -> None:
-    """Leave with USAGE where options contradict one another."""
-    named = [*args.thread_ids, *args.thread_ids_file]
+    """Leave with USAGE where options contradict one another; decide the limit where none is given."""
+    named = {*args.thread_ids, *args.thread_ids_file}
+    if len(named) > _LIMIT_MAX:
+        parser.error(f"{len(named)} threads are named: {_LIMIT_MAX} at most")
+    if args.limit is None and not named:
+        args.limit = _LIMIT
     if args.since and args.until and args.since >= args.until:
         parser.error(f"--from {args.since:%Y-%m-%dT%H:%M:%SZ} is not before --to {args.until:%Y-%m-%dT%H:%M:%SZ}")
     if args.jobs is not None:
@@ -119,7 +130,7 @@ def check_together(parser: argparse.ArgumentParser, args: argparse.Namespace) ->
         parser.error("--module goes with --jobs")
 
 
-def _check_jobs(parser: argparse.ArgumentParser, args: argparse.Namespace, named: list[UUID]) -> None:
+def _check_jobs(parser: argparse.ArgumentParser, args: argparse.Namespace, named: set[UUID]) -> None:
     if not args.dry_run:
         parser.error("--jobs needs --dry-run: a job is replayed without its effects, or not at all")
     if named or args.channel or args.baseline or args.keep_drafts:

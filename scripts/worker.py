@@ -9,7 +9,7 @@ from __future__ import annotations
 import argparse
 
 from middleware import logs
-from middleware.configuration import database_url, redis_url, settings_in_force
+from middleware.configuration import database_url, redis_url, settings_in_force, warn_of_contradictions
 from scripts.parsing import Subparsers
 
 #: What is always imported; the families bind to the broker that `setup` makes.
@@ -42,9 +42,10 @@ def run(args: argparse.Namespace) -> int:
     """Run until told to end. Raises SettingInvalid and ServersNotFound before any process is started."""
     from dramatiq.cli import main, make_argument_parser  # takes as long as all else; `--help` does without
 
-    # The forks inherit it, and that clamped values have been told of; those that are spawned do both in `setup`.
+    # The forks inherit it, and what has been warned of; those that are spawned do both for themselves.
     logs.configure_from_environment()
     settings = settings_in_force()
+    warn_of_contradictions(settings)
     database_url(settings)
     redis_url(settings)
     parsed = make_argument_parser().parse_args(arguments(args))  # type: ignore[no-untyped-call]

@@ -10,8 +10,8 @@ from uuid import UUID
 from messaging.replay.cases import HistoryLine, ReplayCase
 from models.database import Row, query
 
-#: Lead messages that are looked at for one selection, the newest first: reading all of a large client's would take
-#: longer than replaying it.
+#: Lead messages of a range that are looked at for one selection, the newest first: reading all of a large client's
+#: would take longer than replaying it.
 CANDIDATES_MAX = 2_000
 
 _CASES = (
@@ -38,12 +38,12 @@ def read_candidates(wanted: Wanted) -> list[ReplayCase]:
 
 
 def read_of_threads(ids: Sequence[UUID], wanted: Wanted) -> list[ReplayCase]:
-    """The inbound lead messages of threads, each named by its lead, or those that are named themselves."""
+    """All inbound lead messages of threads, each named by its lead, or those that are named themselves."""
     conditions, params = _conditions(wanted)
     rows = query(
         f"{_CASES} AND (m.lead_id = ANY (%s::uuid[]) OR m.id = ANY (%s::uuid[])){conditions}"
-        " ORDER BY m.sent_at DESC, m.arrival DESC LIMIT %s",
-        (list(ids), list(ids), *params, CANDIDATES_MAX),
+        " ORDER BY m.sent_at DESC, m.arrival DESC",
+        (list(ids), list(ids), *params),
     )
     return [_case(row) for row in rows]
 

@@ -1,19 +1,17 @@
-"""What must stand before a case is begun: database, schema, model endpoint and key. Gives one line, or nothing.
+"""What must stand before a case is begun: database, schema, model, endpoint, key. Gives one line, or nothing.
 
 It must not know cases: what is wrong here is charged to none.
 """
 
 from __future__ import annotations
 
-import http.client
-import urllib.error
-import urllib.request
-from typing import Any
+from difflib import get_close_matches
 
 import psycopg2
 
 from middleware.configuration import connect_database
 from models.migrate import MigrationChanged, missing_migrations
+from policy.diagnosis import half_of_a_model
 from policy.errors import ServersNotFound
 from policy.settings import Settings
 
@@ -21,6 +19,8 @@ from policy.settings import Settings
 _ENDPOINT_S = 10.0
 #: HTTP statuses by which an API refuses a key.
 _KEY_REFUSED = frozenset({401, 403})
+#: Listed names that are shown where the model's is not among them, those that are most like it, and characters of each.
+_NAMES_SHOWN, _NAME_CHARS = 5, 100
 
 
 def preflight(settings: Settings, *, model: bool) -> str | None:
@@ -46,34 +46,47 @@ def _database(settings: Settings) -> str | None:
 
 
 def _model(settings: Settings) -> str | None:
-    """Whether the endpoint speaks HTTP and takes the key. What it makes of a question, the cases will show."""
+    """Whether it is configured as a whole or not at all, and its endpoint speaks HTTP, takes the key and has the model.
+
+    What the endpoint makes of a question, the cases will show.
+    """
+    if (half := half_of_a_model(settings)) is not None:
+        return f"{half.text}. {half.remedy}"
     if settings.llm_base_url is None or settings.llm_model is None:
         return None
+    if not (settings.llm_api_key or "").isascii():
+        return "CALLBOARD_LLM_API_KEY holds a character that is not ASCII, which no header can hold: correct it"
+    return _endpoint(settings.llm_base_url, settings.llm_model, settings.llm_api_key)
+
+
+def _endpoint(base_url: str, model: str, api_key: str | None) -> str | None:
+    """Asks for the list of models, which every such API has or does not know; nothing else is sent."""
+    # Here, because the client takes a second to import, and most replays ask no model.
+    import openai  # noqa: PLC0415
+
+    from messaging.model_client import ModelClient, ModelEndpoint, ModelRefused  # noqa: PLC0415
+
+    client = ModelClient(ModelEndpoint(base_url, model, api_key), timeout_s=_ENDPOINT_S)
     try:
-        status = _status(settings.llm_base_url, settings.llm_api_key)
-    except (OSError, http.client.HTTPException, ValueError) as error:
-        said = " ".join(str(error).split()) or type(error).__name__
+        return _unlisted(model, client.listed_models())
+    except ModelRefused as refused:
+        if refused.status_code not in _KEY_REFUSED:
+            return None
+        what = "refuses CALLBOARD_LLM_API_KEY" if api_key else "wants a key: set CALLBOARD_LLM_API_KEY"
+        return f"the model's API {what} (HTTP {refused.status_code})"
+    except (openai.APIConnectionError, OSError, ValueError) as error:  # ValueError: a host that no name can be
+        cause = error.__cause__ or error
+        said = " ".join(str(cause).split()) or type(cause).__name__
         return f"cannot reach the model at CALLBOARD_LLM_BASE_URL ({said}): start it, or correct the URL"
-    if status in _KEY_REFUSED:
-        what = "refuses CALLBOARD_LLM_API_KEY" if settings.llm_api_key else "wants a key: set CALLBOARD_LLM_API_KEY"
-        return f"the model's API {what} (HTTP {status})"
-    return None
+    finally:
+        client.close()
 
 
-def _status(base_url: str, api_key: str | None) -> int:
-    """The API's status for its list of models, which every such API has or does not know; nothing else is sent."""
-    headers = {"Authorization": f"Bearer {api_key or 'none'}", "Accept": "application/json"}
-    asked = urllib.request.Request(f"{base_url.rstrip('/')}/models", headers=headers)  # the settings allow http(s) only
-    try:
-        with urllib.request.build_opener(_NoRedirect).open(asked, timeout=_ENDPOINT_S) as answer:
-            return int(answer.status)
-    except urllib.error.HTTPError as error:
-        with error:
-            return error.code
-
-
-class _NoRedirect(urllib.request.HTTPRedirectHandler):
-    """A key goes to the configured address, and nowhere that it may point to."""
-
-    def redirect_request(self, *_: Any) -> None:
+def _unlisted(model: str, listed: frozenset[str] | None) -> str | None:
+    # Ollama lists its models with their tags and takes a name without one for the latest.
+    if listed is None or not listed.isdisjoint({model, f"{model}:latest"}):
         return None
+    nearest = get_close_matches(model, sorted(name[:_NAME_CHARS] for name in listed), _NAMES_SHOWN, cutoff=0)
+    more = len(listed) - len(nearest)
+    shown = ", ".join(sorted(nearest)) + (f" and {more} more" if more else "")
+    return f"the model's API does not list CALLBOARD_LLM_MODEL={model!r} (but {shown}): correct the name"

@@ -25,6 +25,7 @@ class Ask:
     """What is to be replayed. Threads are named by their lead's id, or by one of their lead messages'.
 
     `now` ends a range that names no end. With threads named, only a range that is named counts.
+    `limit` is of cases; None: all of them.
     """
 
     now: datetime
@@ -33,7 +34,7 @@ class Ask:
     channel: str | None = None
     since: datetime | None = None
     until: datetime | None = None
-    limit: int = 20
+    limit: int | None = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,8 +69,10 @@ def _of_threads(ask: Ask, wanted: Wanted) -> Selection:
     eligible = [one for one in found if one.lead_message_id in named or one.thread_id not in pinned]
     known = {one.lead_message_id for one in found} | {one.thread_id for one in found}
     missing = [thread_id for thread_id in dict.fromkeys(ask.thread_ids) if thread_id not in known]
-    cases = ranked(eligible, ask.limit, each_pinned=named)
-    return Selection(cases, ask.since, ask.until, len(found), missing=missing)
+    cases = ranked(eligible, None, each_pinned=named)
+    kept = cases[: ask.limit]
+    warnings = [_cut(len(cases), len(kept))] if len(kept) < len(cases) else []
+    return Selection(kept, ask.since, ask.until, len(found), warnings=warnings, missing=missing)
 
 
 def _of_client(ask: Ask, wanted: Wanted) -> Selection:
@@ -100,7 +103,7 @@ def _wider(first: Wanted, ask: Ask) -> list[Wanted]:
     ]
 
 
-def ranked(found: Sequence[ReplayCase], limit: int, each_pinned: set[UUID] | None = None) -> list[ReplayCase]:
+def ranked(found: Sequence[ReplayCase], limit: int | None, each_pinned: set[UUID] | None = None) -> list[ReplayCase]:
     """The riskiest lead message of each thread, the riskiest thread first, the newest first among equals.
 
     Every one of `each_pinned` is a case, whatever its thread has beside it.
@@ -115,6 +118,10 @@ def ranked(found: Sequence[ReplayCase], limit: int, each_pinned: set[UUID] | Non
         threads.add(one.thread_id)
         kept.append(one)
     return kept[:limit]
+
+
+def _cut(cases: int, limit: int) -> str:
+    return f"the threads that are named have {cases} cases: --limit {limit} leaves out {cases - limit} of them"
 
 
 def _widened_to(used: Wanted, found: Sequence[ReplayCase]) -> str:

@@ -226,6 +226,20 @@ def test_clamped_setting_is_told_of_once_a_command(stage: Stage, words: list[str
     assert len(command.lines("setting_clamped")) == (words[0] == "worker")
 
 
+def test_model_configured_by_half_is_warned_of_once_a_worker(stage: Stage) -> None:
+    worker = stage.command(
+        "worker", "--processes", "2", settings={"LLM_BASE_URL": "http://127.0.0.1:1/v1", "LOG_FORMAT": "json"}
+    )
+    worker.ready(processes=2)
+
+    code = worker.stop()
+
+    (line,) = worker.lines("settings_contradict")
+    assert code == 0
+    assert line["level"] == "WARNING"
+    assert line["problem"].startswith("CALLBOARD_LLM_BASE_URL without CALLBOARD_LLM_MODEL: ")
+
+
 def _fetched_and_unsettled(stage: Stage) -> int:
     return sum(int(stage.redis.scard(key)) for key in stage.redis.scan_iter("dramatiq:__acks__*"))
 

@@ -140,6 +140,20 @@ def test_clients_are_listed(callboard: Callboard) -> None:
         (["set", CLIENT, "--sending-hours", "9 to 5"], "'9 to 5' is none of always, never"),
         (["set", CLIENT, "--rate", "lots"], "'lots' is no rate: 100/h"),
         (["set", CLIENT], "nothing to set"),
+        (
+            ["set", CLIENT, "--link", "javascript:x"],
+            "'javascript:x' is no link: a URL that begins with http:// or https:// ",
+        ),
+        (["set", CLIENT, "--link", "https://"], "'https://' is no link: a URL that begins with http:// or https:// "),
+        (["set", CLIENT, "--link", ""], "'' is no link: a URL that begins with http:// or https:// "),
+        (["set", CLIENT, "--link", "cal.com/acme"], "'cal.com/acme' is no link"),
+        (["set", CLIENT, "--link", "https://cal.com/a b"], "'https://cal.com/a b' is no link"),
+        (["set", CLIENT, "--link", "https://cal.com/a\nb"], "'https://cal.com/a\\nb' is no link"),
+        (["set", CLIENT, "--price", ""], "'' is no price: a text on one line, such as '$49 a van', or none"),
+        (["set", CLIENT, "--price", " \t"], "' \\t' is no price"),
+        (["set", CLIENT, "--price", "$49\na van"], "'$49\\na van' is no price"),
+        (["set", CLIENT, "--price", "none", "--price", "$9"], "--price none stands alone"),
+        (["set", CLIENT, "--link", "https://cal.com/acme", "--link", "none"], "--link none stands alone"),
         (["campaign", CLIENT, "default", "--delay", "300-60"], "'300-60' is no range of seconds"),
         (["campaign", CLIENT, "default"], "nothing to set"),
     ],
@@ -152,6 +166,7 @@ def test_a_wrong_value_is_one_line_with_what_is_allowed(callboard: Callboard, wo
     assert ended.code == 2
     assert wrong in ended.err
     assert ended.err.count("\n") == 1
+    assert log() == []
 
 
 @pytest.mark.parametrize(

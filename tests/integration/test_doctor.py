@@ -179,7 +179,18 @@ def test_ledger_is_judged_by_what_it_tells(facts: LedgerFacts, name: str | None)
         Settings(force_inline=True, inline_emergency=True),
         Settings(llm_base_url="http://x"),
         Settings(llm_api_key="k"),
+        Settings(llm_model="m"),
+        Settings(llm_base_url="http://x", llm_api_key="k"),
+        Settings(llm_model="m", llm_api_key="k"),
     ],
 )
 def test_settings_that_contradict_are_told(settings: Settings) -> None:
     assert [one.name for one in setting_problems(settings, [])] == ["settings_contradict"]
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [Settings(), Settings(llm_base_url="http://x", llm_model="m")],
+)
+def test_settings_that_go_together_are_not(settings: Settings) -> None:
+    assert list(setting_problems(settings, [])) == []

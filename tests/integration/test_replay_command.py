@@ -12,6 +12,7 @@ import pytest
 
 from messaging.draft_store import read_inbound
 from messaging.drafts import DeterministicDrafter, DraftRequest, DraftText
+from messaging.replay import case_store
 from models.database import query
 from scripts.exits import ExitCode
 from scripts.main import main
@@ -62,6 +63,11 @@ def saying(body: str) -> Draft:
 
 def counts(told: dict[str, Any], of: str = "failureTypeCounts") -> dict[str, int]:
     return {name: count for name, count in told["summary"][of].items() if count}
+
+
+def inbound_leads(count: int) -> list[str]:
+    rows = query("SELECT DISTINCT lead_id FROM lead_message WHERE direction = 'inbound' ORDER BY 1 LIMIT %s", (count,))
+    return [str(lead_id) for (lead_id,) in rows]
 
 
 def test_a_dry_run_selects_the_riskiest_threads_and_runs_none(
@@ -184,6 +190,26 @@ def test_threads_are_named_by_their_lead_or_by_one_of_their_lead_messages(sample
     assert lead in {case["threadId"] for case in told["cases"]}
     assert message in {case["caseId"] for case in told["cases"]}
     assert len(told["cases"]) == 2
+
+
+def test_every_thread_that_is_named_is_a_case(sampled: Sampled, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(case_store, "CANDIDATES_MAX", 30)
+    leads = inbound_leads(40)
+
+    code, told = sampled.replay("--thread-ids", ",".join(leads), "--dry-run")
+
+    assert (code, told["config"]["limit"]) == (ExitCode.DONE, None)
+    assert sorted(case["threadId"] for case in told["cases"]) == leads
+
+
+def test_a_limit_that_cuts_named_threads_is_said(sampled: Sampled, capsys: pytest.CaptureFixture[str]) -> None:
+    leads = inbound_leads(5)
+
+    code, told = sampled.replay("--thread-ids", ",".join(leads), "--limit", "3", "--dry-run")
+
+    said = "the threads that are named have 5 cases: --limit 3 leaves out 2 of them"
+    assert (code, len(told["cases"]), told["config"]["limit"]) == (ExitCode.DONE, 3, 3)
+    assert capsys.readouterr().err == f"callboard: warning: {said}\n"
 
 
 def test_a_thread_that_is_not_there_is_charged_and_the_others_go_on(

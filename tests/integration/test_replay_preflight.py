@@ -10,11 +10,13 @@ from typing import Any
 
 import pytest
 
+from messaging.replay.preflight import preflight
 from models import database as db
 from models.database import query
+from policy.settings import Settings
 from scripts.exits import ExitCode
 from scripts.main import main
-from tests.unit.scripted_model import Script, model_api
+from tests.unit.scripted_model import Script, listing, model_api
 
 Replay = Callable[..., tuple[int, dict[str, Any], str]]
 
@@ -95,6 +97,18 @@ def test_a_model_that_is_not_there(ledger_database: str, replay: Replay, monkeyp
     assert "CALLBOARD_LLM_BASE_URL" in said
 
 
+def test_a_base_url_whose_host_no_name_can_be(
+    ledger_database: str, replay: Replay, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CALLBOARD_LLM_BASE_URL", "http://..../v1")
+    monkeypatch.setenv("CALLBOARD_LLM_MODEL", "m-1")
+
+    code, told, said = replay()
+
+    assert blamed_on_infrastructure(code, told, said)
+    assert "CALLBOARD_LLM_BASE_URL" in said
+
+
 @pytest.mark.parametrize(("key", "word"), [("s3cret", "refuses"), ("", "wants a key")])
 def test_a_model_that_does_not_take_the_key(
     ledger_database: str, replay: Replay, monkeypatch: pytest.MonkeyPatch, key: str, word: str
@@ -109,6 +123,74 @@ def test_a_model_that_does_not_take_the_key(
     assert word in said
     assert "s3cret" not in said
     assert "s3cret" not in json.dumps(told)
+
+
+@pytest.mark.parametrize(
+    ("given", "missing"),
+    [
+        pytest.param(("BASE_URL",), "MODEL", id="no model"),
+        pytest.param(("BASE_URL", "API_KEY"), "MODEL", id="no model, a key"),
+        pytest.param(("MODEL",), "BASE_URL", id="no base URL"),
+        pytest.param(("API_KEY",), "BASE_URL and CALLBOARD_LLM_MODEL", id="a key alone"),
+    ],
+)
+def test_a_model_that_is_configured_by_half(
+    ledger_database: str, replay: Replay, monkeypatch: pytest.MonkeyPatch, given: tuple[str, ...], missing: str
+) -> None:
+    for name in given:
+        monkeypatch.setenv(f"CALLBOARD_LLM_{name}", {"BASE_URL": "http://127.0.0.1:1/v1"}.get(name, "s3cret"))
+
+    code, told, said = replay()
+
+    assert blamed_on_infrastructure(code, told, said)
+    assert f" without CALLBOARD_LLM_{missing}: " in said
+    assert "s3cret" not in said
+
+
+def test_a_model_that_its_api_does_not_list(
+    ledger_database: str, replay: Replay, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    script = Script(listing_status=200, listing=listing("m-2", "m-3", "n"))
+    with model_api(script) as url:
+        monkeypatch.setenv("CALLBOARD_LLM_BASE_URL", url)
+        monkeypatch.setenv("CALLBOARD_LLM_MODEL", "m-1")
+        code, told, said = replay()
+
+    assert blamed_on_infrastructure(code, told, said)
+    assert "does not list CALLBOARD_LLM_MODEL='m-1' (but m-2, m-3, n)" in said
+    assert script.asked == []
+
+
+@pytest.mark.parametrize(
+    "script",
+    [
+        pytest.param(Script(listing_status=200, listing=listing("m-0", "m-1")), id="listed"),
+        pytest.param(Script(listing_status=200, listing=listing("m-1:latest")), id="listed with its default tag"),
+        pytest.param(Script(listing_status=200, listing=listing("m-0", has_more=True)), id="one page of the list"),
+        pytest.param(Script(listing_status=200, listing=b"hello"), id="no list"),
+        pytest.param(Script(listing_status=404), id="unknown"),
+        pytest.param(Script(listing_status=500), id="broken"),
+    ],
+)
+def test_a_model_that_is_listed_or_whose_api_has_no_list(
+    ledger_database: str, monkeypatch: pytest.MonkeyPatch, script: Script
+) -> None:
+    with model_api(script) as url:
+        settings = Settings(ledger_database, llm_base_url=url, llm_model="m-1")
+
+        assert preflight(settings, model=True) is None
+
+
+def test_a_key_that_no_header_can_hold(ledger_database: str, replay: Replay, monkeypatch: pytest.MonkeyPatch) -> None:
+    with model_api(Script()) as url:
+        monkeypatch.setenv("CALLBOARD_LLM_BASE_URL", url)
+        monkeypatch.setenv("CALLBOARD_LLM_MODEL", "m-1")
+        monkeypatch.setenv("CALLBOARD_LLM_API_KEY", "schl\u00fcssel")
+        code, told, said = replay()
+
+    assert blamed_on_infrastructure(code, told, said)
+    assert "CALLBOARD_LLM_API_KEY" in said
+    assert "schl" not in said
 
 
 def test_a_dry_run_asks_no_model(ledger_database: str, replay: Replay, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,6 +13,12 @@ from typing import Any
 REPLY = {"subject": "A call", "body": "Hello Lea,\n\nwhich days would suit you?\n\nThe Callboard team"}
 
 
+def listing(*names: str, **beside: object) -> bytes:
+    """An API's list of its models."""
+    models = [{"id": name, "object": "model"} for name in names]
+    return json.dumps({"object": "list", "data": models, **beside}).encode()
+
+
 def completion(content: object, finish_reason: str = "stop", **message: object) -> bytes:
     """An API's answer whose first choice says `content`."""
     said = {"role": "assistant", "content": content, **message}
@@ -24,7 +30,8 @@ def completion(content: object, finish_reason: str = "stop", **message: object) 
 class Script:
     """What is answered, and what was asked. `claimed` is the Content-Length, where it is a lie; `gap_s` lies between
     two bytes of the body (of the headers too with `slow_headers`), and after `silent_after` bytes none comes any more;
-    `hold` keeps every answer back until it is set; `meanwhile` runs before the answer.
+    `hold` keeps every answer back until it is set; `meanwhile` runs before the answer. `listing` answers who asks for
+    the models.
     """
 
     body: bytes = field(default_factory=lambda: completion(json.dumps(REPLY)))
@@ -33,6 +40,7 @@ class Script:
     claimed: int | None = None
     gap_s: float = 0.0
     listing_status: int = 404
+    listing: bytes = b""
     slow_headers: bool = False
     silent_after: int | None = None
     hold: threading.Event | None = None
@@ -47,9 +55,12 @@ class _Handler(BaseHTTPRequestHandler):
     script: Script
 
     def do_GET(self) -> None:
+        self.script.paths.append(self.path)
+        self.script.keys.append(self.headers["Authorization"])
         self.send_response(self.script.listing_status)
-        self.send_header("Content-Length", "0")
+        self.send_header("Content-Length", str(len(self.script.listing)))
         self.end_headers()
+        self.wfile.write(self.script.listing)
 
     def do_POST(self) -> None:
         script = self.script

@@ -12,7 +12,7 @@ import pytest
 import yaml
 
 from middleware.inline import SECONDS_MAX
-from policy.settings import SETTINGS
+from policy.settings import SETTINGS, Settings
 from scripts.main import build_parser
 from tests.unit.source_tree import ROOT
 
@@ -21,6 +21,13 @@ UNITS: Final = sorted((DEPLOY / "systemd").glob("*.service"))
 COMPOSE: Final[dict[str, Any]] = yaml.safe_load((DEPLOY / "container" / "compose.yaml").read_text(encoding="utf-8"))
 OURS: Final = [name for name, service in COMPOSE["services"].items() if service.get("image") == "callboard"]
 DOCKERFILE: Final = (DEPLOY / "container" / "Dockerfile").read_text(encoding="utf-8")
+
+DEFAULTS: Final = Settings()
+#: What tells that a container works: its host's health, or the page that it is there for.
+PAGES: Final = {
+    "worker": f"http://127.0.0.1:{DEFAULTS.health_port}/live",
+    "metrics": f"http://127.0.0.1:{DEFAULTS.metrics_port}/metrics",
+}
 
 #: Seconds between the last job's end and the process's: finishes written, claims given back, connections closed.
 GRACE_S: Final = 20
@@ -78,6 +85,32 @@ def test_worker_scheduler_and_metrics_are_there_in_both_kinds() -> None:
     units = {path.stem.removeprefix("callboard-") for path in UNITS}
 
     assert {"worker", "scheduler", "metrics"} <= units & set(OURS)
+
+
+@pytest.mark.parametrize("name", ["worker", "metrics"])
+def test_container_that_answers_over_http_is_asked_for_its_health(name: str) -> None:
+    check = COMPOSE["services"][name]["healthcheck"]
+    kind, program, flag, code = check["test"]
+    (url,) = re.findall(r"'(http://[^']+)'", code)
+    (timeout_s,) = re.findall(r"timeout=(\d+)", code)
+
+    assert (kind, program, flag) == ("CMD", "python", "-c")
+    compile(code, name, "exec")
+    assert url == PAGES[name]
+    assert float(timeout_s) < seconds(check["timeout"]), "the check ends by itself"
+    assert seconds(check["timeout"]) <= seconds(check["interval"])
+
+
+def test_worker_is_not_called_unhealthy_while_it_starts() -> None:
+    check = COMPOSE["services"]["worker"]["healthcheck"]
+
+    assert seconds(check["start_period"]) >= 60
+
+
+def test_image_names_the_ports_that_its_processes_listen_on() -> None:
+    (exposed,) = re.findall(r"^EXPOSE (.+)$", DOCKERFILE, re.MULTILINE)
+
+    assert set(exposed.split()) == {str(DEFAULTS.metrics_port), str(DEFAULTS.health_port)}
 
 
 def test_redis_keeps_what_it_was_given() -> None:

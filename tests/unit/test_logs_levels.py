@@ -93,7 +93,7 @@ def test_line_that_its_actors_level_holds_back_is_not_even_made(monkeypatch: pyt
     ],
 )
 def test_addresses_and_secrets_are_masked_whichever_way_they_come(write: Callable[[str], None]) -> None:
-    text = "ada.lovelace@example.org at redis://:hunter2@cache/0"
+    text = "ada.lovelace@example.org, +4915112345678 at redis://:hunter2@cache/0"
     with logging_to_stream() as stream:
         say(stream)
         write(text)
@@ -101,20 +101,21 @@ def test_addresses_and_secrets_are_masked_whichever_way_they_come(write: Callabl
         say(stream, addresses=True)
         write(text)
 
-    assert "a***@example.org" in masked
+    assert "a***@example.org, +4*** at" in masked
     assert "lovelace" not in masked
-    assert "ada.lovelace@example.org" in stream.getvalue()[len(masked) :]
+    assert "ada.lovelace@example.org, +4915112345678" in stream.getvalue()[len(masked) :]
     assert "hunter2" not in stream.getvalue()
 
 
 def test_field_named_like_a_secret_is_masked_and_keys_are_not() -> None:
     with logging_to_stream() as stream:
         say(stream)
-        logs.event("seen", api_key="sk-1", options={"password": "x", "n": 1}, dispatch_key="reply:ada@example.org")
+        key = "reply:ada@example.org:+4915112345678"
+        logs.event("seen", api_key="sk-1", options={"password": "x", "n": 1}, dispatch_key=key)
 
     (line,) = lines(stream)
     assert (line["api_key"], line["options"]) == ("***", {"password": "***", "n": 1})
-    assert line["dispatch_key"] == "reply:ada@example.org"
+    assert line["dispatch_key"] == key
 
 
 @pytest.mark.parametrize("format", ["json", "text"])

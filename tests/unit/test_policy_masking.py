@@ -1,4 +1,4 @@
-"""What is masked in a line's values: secrets by their form, mail addresses by default, nothing else."""
+"""What is masked in a line's values: secrets by their form, addresses and numbers by default, nothing else."""
 
 from __future__ import annotations
 
@@ -50,6 +50,72 @@ def test_fields_named_like_a_secret_are_secrets(name: str) -> None:
 @pytest.mark.parametrize("name", ["outcome", "dispatch_key", "duration_ms", "passed", "effect_key"])
 def test_other_fields_are_not(name: str) -> None:
     assert not is_secret(name)
+
+
+@pytest.mark.parametrize(
+    ("text", "masked"),
+    [
+        ("+4915112345678", "+4***"),
+        ("to +4915112345678: refused", "to +4***: refused"),
+        ("call +49 151 123 45 678 now", "call +4*** now"),
+        ("tel:+1-415-555-0132", "tel:+1***"),
+        ("+49.3012345678", "+4***"),
+        ("from +4915112345678.", "from +4***."),
+        ("+44 (0)20 7946 0958", "+4***"),
+        ("+49/30/901820.", "+4***."),
+        ('{"from": "+4915112345678", "parts": 2}', '{"from": "+4***", "parts": 2}'),
+        ("+4915112345678,+4915112345679", "+4***,+4***"),
+        ("+4915112345678 2 parts", "+4*** 2 parts"),
+        ("ada+4915112345678@example.org", "a***@example.org"),
+    ],
+)
+def test_international_telephone_numbers_are_masked_but_for_their_beginning(text: str, masked: str) -> None:
+    assert masked_text(text, addresses=True) == masked
+    assert masked_text(text, addresses=False) == text
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "2026-11-26T20:39:15.123Z",
+        "2026-11-26T20:39:15+10:00",
+        "26 Nov 20:39:15 +1000 2026",
+        "1764189555",
+        "1764189555.123456",
+        "4915112345678",
+        "123e4567-e89b-12d3-a456-426614174000",
+        "00000000-0000-4000-8000-123456789012",
+        "background-jobs:v1:60:2026-02-17T21:52:00.000Z",
+        "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
+        "sha256:0049151123456784151234567890",
+        "1073741824 bytes",
+        "+1073741824 bytes",
+        "+12345678 B",
+        "1,234,567.89 EUR",
+        "+1,234,567.89 EUR",
+        "+12345678.90",
+        "+12.345.678,90",
+        "+123 ms",
+        "192.168.100.1:9192",
+        "127.0.0.1:56789-127.0.0.1:9192",
+        "abc+12345678/def==",
+        "v1.2.3+20261126",
+        "id-415-555-0132-7",
+        "0151-12-2026",
+    ],
+)
+def test_ids_times_sizes_and_amounts_are_no_telephone_numbers(text: str) -> None:
+    assert masked_text(text, addresses=True) == text
+
+
+@given(st.uuids().map(str) | st.datetimes().map(str) | st.integers().map(str) | st.floats().map(str))
+def test_no_id_time_or_number_is_a_telephone_number(text: str) -> None:
+    assert masked_text(text, addresses=True) == text
+
+
+@given(st.text(alphabet="+0123456789 ()-./", max_size=3_000))
+def test_any_digits_are_masked_without_hanging(text: str) -> None:
+    assert len(masked_text(text, addresses=True)) <= len(text) + 10
 
 
 @given(st.text(alphabet="ab@.:/= \n\"'Bearer password", max_size=3_000))

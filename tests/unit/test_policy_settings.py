@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from policy.errors import SettingInvalid
-from policy.setting_kinds import Kind, mask_url
+from policy.setting_kinds import Kind, Setting, mask_url
 from policy.settings import SETTINGS, Settings, default_of, masked, read
 
 #: Every name of the contract, with its default as `callboard config` shows it.
@@ -105,6 +105,25 @@ def test_a_value_is_read_as_its_kind(name: str, given_text: str, attribute: str,
     assert warnings == []
 
 
+@pytest.mark.parametrize("setting", [one for one in SETTINGS if one.secret], ids=lambda setting: setting.name)
+@pytest.mark.parametrize(
+    "control", ["\n", "\r\n", "\t", "\x00", "\x1b", "\x7f", "\x85", "\u2028"], ids=lambda text: ascii(text).strip("'")
+)
+def test_a_secret_with_a_control_character_is_refused_and_not_shown(setting: Setting, control: str) -> None:
+    with pytest.raises(SettingInvalid) as refused:
+        read({setting.name: f"sk-first{control}second"})
+
+    allowed = "a text on one line, without control characters"
+    assert str(refused.value) == f"{setting.name}='***' is not valid: allowed is {allowed}"
+
+
+@pytest.mark.parametrize("text", ["sk-12.3_~+/=", "a word and another", "schlüssel", "\nsk-1\n"])
+def test_a_secret_of_one_line_is_read(text: str) -> None:
+    settings, _ = read({"CALLBOARD_LLM_API_KEY": text})
+
+    assert settings.llm_api_key == text.strip()
+
+
 @pytest.mark.parametrize(
     ("name", "given_text", "attribute", "clamped"),
     [
@@ -145,6 +164,8 @@ def test_a_value_out_of_range_is_clamped_with_one_warning(
         ("LOG_LEVEL", "loud"),
         ("DATABASE_URL", "mysql://h/db"),
         ("REDIS_URL", "localhost:6379"),
+        ("LLM_BASE_URL", "http://h\x01/v1"),
+        ("LLM_BASE_URL", "http://h/v1\nx"),
         ("REDIS_URL", "redis://h:abc/0"),
         ("REDIS_URL", "redis://h:70000/0"),
         ("REDIS_URL", "redis://h:6379/abc"),

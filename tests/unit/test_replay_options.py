@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from uuid import UUID
 
 import pytest
 
@@ -20,6 +21,7 @@ WRONG = {
     "a thread that is no id": ["--thread-ids", f"{LEAD},x"],
     "no thread": ["--thread-ids", " , "],
     "a file that is not there": ["--thread-ids-file", "/nowhere/threads"],
+    "more threads than a run takes": ["--thread-ids", ",".join(str(UUID(int=number)) for number in range(1_001))],
     "a channel that is none": ["--client-id", "c", "--channel", "fax"],
     "no cases": ["--client-id", "c", "--limit", "0"],
     "no threads of work": ["--client-id", "c", "--concurrency", "0"],
