@@ -26,7 +26,7 @@ class LostWorker:
 class RecoveredJob:
     """A lost worker's job, pending again (or dead as poison), and the attempt that was lost with it."""
 
-    id: UUID
+    job_id: UUID
     actor: str
     queue: str
     state: str
