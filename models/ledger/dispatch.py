@@ -70,7 +70,7 @@ def dispatch_jobs(
 
     In a caller's transaction it commits or rolls back with it. `hold_back` leaves due jobs pending for the relay, and
     so does `client_max` those of a client that has so many released and running: as far as that has committed when the
-    statement begins, so that dispatches which overlap may pass it (docs/decisions/0068).
+    statement begins, so that dispatches which overlap may pass it (docs/decisions/0070).
     Outside a transaction it is repeated once where its connection broke: an idle one that the server had closed, or a
     reply that was lost. What is there already then is ours.
     Raises DispatchContended when somebody's open transaction holds a key for longer than the lock timeout, and for
