@@ -93,6 +93,8 @@ def _admit(process: WorkerProcess | None, message: MessageProxy) -> None:
 def _start(process: WorkerProcess, held: Held) -> None:
     """Start this claim, or skip the message because the claim went back. Waits while a beat is overdue."""
     while True:
+        if held.claim.suspect:
+            single_claims.give_way(process, held)
         started = process.in_hand.start(held, lambda: process.may_act(held.worker_id))
         if started is None:
             if process.stopping.is_set() or held.worker_id != process.holder.id:

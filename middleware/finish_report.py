@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -102,16 +103,8 @@ def status(held: Held, done: Finish) -> JobStatus:
     """The job's status document after this finish."""
     claim = held.claim
     started_at = None if done.started_after_s is None else claim.claimed_at + timedelta(seconds=done.started_after_s)
-    return JobStatus(
-        client_id=claim.client_id,
-        actor=held.actor,
-        status="succeeded" if done.status == RunStatus.SUCCEEDED.value else "failed",
-        run_id=str(claim.job_id),
-        attempt=claim.attempt,
-        dispatch_key=claim.dispatch_key,
-        correlation_id=claim.correlation_id,
-        source=claim.source,
-        requested_at=claim.requested_at,
+    return replace(
+        JobStatus.of(claim, held.actor, "succeeded" if done.status == RunStatus.SUCCEEDED.value else "failed"),
         started_at=started_at,
         finished_at=held.database_now(),
         duration_ms=None if done.duration_s is None else round(done.duration_s * 1000, 3),
@@ -133,19 +126,7 @@ def running_statuses(claimed: Sequence[Held]) -> list[JobStatus]:
 
 def running_status(held: Held) -> JobStatus:
     """The job's status document while it is in hand."""
-    claim = held.claim
-    return JobStatus(
-        client_id=claim.client_id,
-        actor=held.actor,
-        status="running",
-        run_id=str(claim.job_id),
-        attempt=claim.attempt,
-        dispatch_key=claim.dispatch_key,
-        correlation_id=claim.correlation_id,
-        source=claim.source,
-        requested_at=claim.requested_at,
-        started_at=claim.claimed_at,
-    )
+    return replace(JobStatus.of(held.claim, held.actor, "running"), started_at=held.claim.claimed_at)
 
 
 def _count(process: WorkerProcess, batch: Sequence[tuple[Held, Finish]]) -> None:

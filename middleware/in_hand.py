@@ -164,6 +164,12 @@ class InHand:
             ages_s = [now_s - (one.started_s or now_s) for one in self._running]
         return sum(ages_s) / len(ages_s) if ages_s else 0.0
 
+    def running_longest_s(self) -> float:
+        """How long the oldest of the actors that run now has been running, in seconds; 0 when none runs."""
+        now_s = time.monotonic()
+        with self._lock:
+            return max((now_s - (one.started_s or now_s) for one in self._running), default=0.0)
+
     def find(self, job_id: UUID) -> Held | None:
         """The claim on that job, if this process has it in hand."""
         return self._held.get(job_id)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -116,16 +117,8 @@ def _tell_status(process: WorkerProcess, recovered: Sequence[workers.RecoveredJo
 def _status(job: workers.RecoveredJob) -> JobStatus:
     """The job's status document after the loss of its worker: when that died nobody knows, so there is no duration."""
     dead = job.state == JobState.DEAD.value
-    return JobStatus(
-        client_id=job.client_id,
-        actor=job.actor,
-        status="failed",
-        run_id=str(job.id),
-        attempt=job.attempt,
-        dispatch_key=job.dispatch_key,
-        correlation_id=job.correlation_id,
-        source=job.source,
-        requested_at=job.requested_at,
+    return replace(
+        JobStatus.of(job, job.actor, "failed"),
         started_at=job.began_at,
         finished_at=job.lost_at,
         last_error=f"{DeadReason.POISON.value}: {job.last_error}" if dead else job.last_error,
@@ -142,10 +135,10 @@ def _report(recovered: list[workers.RecoveredJob], verdict: Blame) -> None:
         event(
             "job_recovered",
             "WARNING",
-            job_id=str(job.id),
+            job_id=str(job.job_id),
             actor=job.actor,
             state=job.state,
             correlation_id=job.correlation_id,
-            crashed=job.id in verdict.crashed,
-            suspect=job.id in verdict.suspects,
+            crashed=job.job_id in verdict.crashed,
+            suspect=job.job_id in verdict.suspects,
         )

@@ -17,10 +17,12 @@ from middleware.in_hand import Held
 from middleware.logs import event
 from middleware.worker_process import WorkerProcess
 from models.faults import is_infrastructure
+from models.ledger import workers
 from models.ledger.claim import Claimed, Copy, Holder, Refused, claim
 from models.ledger.dispatch import Blocked, count_duplicates
 from models.ledger.finish import mark_started
 from models.ledger.letters import RawLetter, put_aside
+from policy.crashes import hold_up_s
 from policy.errors import LedgerUnavailable
 from policy.states import DeadReason
 
@@ -79,6 +81,24 @@ def _put_aside(message: MessageProxy, copy: Copy, error: BaseException) -> NoRet
     metrics.dead_letter(copy.actor, letter.reason.value)
     message.fail()
     raise SkipMessage("the ledger refused this message")
+
+
+def give_way(process: WorkerProcess, held: Held) -> None:
+    """Give a suspect back for a while where something beside it has been running for longer than it may hold others up.
+
+    It keeps its mark, and nothing is spent. An idle process may have it meanwhile; this one meets it again.
+    """
+    beside_s = process.in_hand.running_longest_s()
+    if beside_s <= hold_up_s(0.0):
+        return
+    try:
+        wait_s = hold_up_s(workers.first_claimed_s(held.claim.job_id))
+    except psycopg2.Error as error:
+        event("suspect_waits", "WARNING", job_id=str(held.claim.job_id), error=error)
+        return
+    if beside_s > wait_s and process.in_hand.take(held):
+        event("suspect_gave_way", job_id=str(held.claim.job_id), beside_s=round(beside_s, 3), wait_s=round(wait_s, 3))
+        process.give_back([held], wait_s=wait_s)
 
 
 def commit_start(process: WorkerProcess, held: Held) -> bool:

@@ -184,17 +184,19 @@ class WorkerProcess:
         if self.in_hand.take(held):
             self.give_back([held])
 
-    def give_back(self, taken: Sequence[Held]) -> None:
+    def give_back(self, taken: Sequence[Held], *, wait_s: float = 0.0) -> None:
         """Give claims back that were taken out unstarted: the ledger first, then their copies are acked.
 
-        While the ledger is away they stay under this worker, and its next beat (or its loss) gives them back.
+        They are due again in `wait_s`; at 0 they are due now and keep their place. While the ledger is away they stay
+        under this worker, and its next beat (or its loss) gives them back.
         """
         if not taken:
             return
         moved: set[UUID] = set()
         try:
             for worker_id in {held.worker_id for held in taken}:
-                moved |= give_back(worker_id, [held.claim for held in taken if held.worker_id == worker_id])
+                claims = [held.claim for held in taken if held.worker_id == worker_id]
+                moved |= give_back(worker_id, claims, wait_s=wait_s)
         except psycopg2.Error as error:
             event("give_back_failed", "WARNING", claims=len(taken), error=error)
             self.in_hand.remove(taken)

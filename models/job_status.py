@@ -5,9 +5,13 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from datetime import datetime, timezone
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from policy.texts import cap_text
+
+if TYPE_CHECKING:
+    from models.ledger.claim import Claimed
+    from models.ledger.workers import RecoveredJob
 
 #: Bytes of an error's first line that a status shows.
 _ERROR_BYTES = 500
@@ -30,6 +34,21 @@ class JobStatus:
     finished_at: datetime | None = None
     duration_ms: float | None = None
     last_error: str | None = None
+
+    @classmethod
+    def of(cls, attempt: Claimed | RecoveredJob, actor: str, status: str) -> JobStatus:
+        """The status (`running`, `succeeded`, `failed`) of that attempt's job, with nothing said of how it ran."""
+        return cls(
+            client_id=attempt.client_id,
+            actor=actor,
+            status=status,
+            run_id=str(attempt.job_id),
+            attempt=attempt.attempt,
+            dispatch_key=attempt.dispatch_key,
+            correlation_id=attempt.correlation_id,
+            source=attempt.source,
+            requested_at=attempt.requested_at,
+        )
 
     @property
     def key(self) -> str:

@@ -1,10 +1,17 @@
-"""Who is to blame when a worker is lost: only what had started can be, and only what ran alone is."""
+"""Who is to blame when a worker is lost: only what had started can be, and only what ran alone is.
+
+And how long others wait for one that is to run alone.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from uuid import UUID
+
+#: A suspect keeps a process from other work for so many s, which nobody misses, or for this share of its own waiting,
+#: so that jobs of any length are waited out in the end.
+_HOLD_UP_S, _HOLD_UP_SHARE = 3.0, 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +30,16 @@ class Blame:
 
     crashed: tuple[UUID, ...]
     suspects: tuple[UUID, ...]
+
+
+def hold_up_s(waited_s: float) -> float:
+    """For how long, in s, a suspect may hold a process up in order to run alone in it. `waited_s`: since it was
+    first in hand after its loss.
+
+    What has been running for longer than that is taken to go on: the suspect gives way for as long. It grows with the
+    waiting, so that a suspect gets its turn even where no process ever has nothing in hand.
+    """
+    return max(_HOLD_UP_S, _HOLD_UP_SHARE * waited_s)
 
 
 def blame(held: Iterable[HeldJob], started: Mapping[UUID, int] | None) -> Blame:

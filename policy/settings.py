@@ -124,7 +124,7 @@ SETTINGS: tuple[Setting, ...] = (
         "",
         1,
         1_000_000,
-        "Jobs of one client released or running at the same time.",
+        "Released and running jobs of one client at which its others wait.",
     ),
     whole(
         "PROCESS_RUNNING_MAX",

@@ -69,8 +69,8 @@ def dispatch_jobs(
     """Insert the jobs whose keys are free; one answer each, in order. Repeating a job id is harmless.
 
     In a caller's transaction it commits or rolls back with it. `hold_back` leaves due jobs pending for the relay, and
-    so does `client_max` those of a client that has so many released and running (two dispatches at once may each
-    count without the other).
+    so does `client_max` those of a client that has so many released and running: as far as that has committed when the
+    statement begins, so that dispatches which overlap may pass it (docs/decisions/0070).
     Outside a transaction it is repeated once where its connection broke: an idle one that the server had closed, or a
     reply that was lost. What is there already then is ours.
     Raises DispatchContended when somebody's open transaction holds a key for longer than the lock timeout, and for

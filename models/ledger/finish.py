@@ -99,10 +99,14 @@ def _moved(worker_id: UUID, finishes: Sequence[Finish]) -> set[UUID]:
     return {finishes[place - 1].claim.job_id for (place,) in run("finish_jobs", _params(worker_id, finishes))}
 
 
-def give_back(worker_id: UUID, claims: Sequence[Claimed]) -> frozenset[UUID]:
-    """Return claims whose actor never started: pending, due now, nothing spent. Gives the job ids that moved."""
+def give_back(worker_id: UUID, claims: Sequence[Claimed], *, wait_s: float = 0.0) -> frozenset[UUID]:
+    """Return claims whose actor never started: pending, nothing spent. Gives the job ids that moved.
+
+    They are due again in `wait_s`; at 0 they are due now and keep their place.
+    """
     crash_point("give_back.before_commit")
-    rows = run("give_back_jobs", (worker_id, [claim.job_id for claim in claims], [claim.fence for claim in claims]))
+    ids, fences = [claim.job_id for claim in claims], [claim.fence for claim in claims]
+    rows = run("give_back_jobs", (worker_id, ids, fences, wait_s))
     crash_point("give_back.after_commit")
     return frozenset(row[0] for row in rows)
 

@@ -48,7 +48,7 @@ def release_due(
     """Release at most `room` due jobs of `queue`, in turn between its clients.
 
     No more once their payloads reach `budget_bytes` (None: any number), but one in any case. No client gets more than
-    `client_max` released and running jobs (None: no cap); jobs of nobody have none.
+    `client_max` released and running jobs by what has committed before (None: no cap); jobs of nobody have none.
     """
     crash_point("relay.before_release")
     rows = run("release_due", (queue, room, client_max, budget_bytes))

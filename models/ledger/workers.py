@@ -26,7 +26,7 @@ class LostWorker:
 class RecoveredJob:
     """A lost worker's job, pending again (or dead as poison), and the attempt that was lost with it."""
 
-    id: UUID
+    job_id: UUID
     actor: str
     queue: str
     state: str
@@ -134,8 +134,21 @@ def give_back_strays(worker_id: UUID, strays: Sequence[tuple[UUID, int]]) -> lis
 
     Gives actor and queue of each that moved.
     """
-    rows = run("give_back_jobs", (worker_id, [job_id for job_id, _ in strays], [fence for _, fence in strays]))
+    rows = run("give_back_jobs", (worker_id, [job_id for job_id, _ in strays], [fence for _, fence in strays], 0.0))
     return [(row[1], row[2]) for row in rows]
+
+
+def first_claimed_s(job_id: UUID) -> float:
+    """Seconds since this job was first claimed after its last loss: so long has a suspect waited to be alone."""
+    rows = query(
+        "WITH tried AS (SELECT run.attempt, run.status, run.claimed_at FROM background_job AS job"
+        " CROSS JOIN LATERAL generate_series(1, job.attempts) AS number JOIN background_function_run AS run"
+        " ON run.run_key = job.actor || ':' || job.id || ':' || number WHERE job.id = %s)"
+        " SELECT extract(epoch FROM clock_timestamp() - min(claimed_at))::float8 FROM tried"
+        " WHERE attempt > (SELECT coalesce(max(attempt), 0) FROM tried WHERE status = 'LOST')",
+        (job_id,),
+    )
+    return float(rows[0][0] or 0.0)
 
 
 def held_by(worker_id: UUID) -> list[tuple[UUID, int, bool, bool]]:

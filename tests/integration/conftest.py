@@ -1,4 +1,4 @@
-"""What tests of sending share: a mail server that counts, and a worker process that sends to it."""
+"""What integration tests share: worker processes, a mail server that counts, and dispatches that end with their test."""
 
 from __future__ import annotations
 
@@ -7,11 +7,13 @@ from collections.abc import Iterator
 import dramatiq
 import pytest
 import redis
+from dramatiq.brokers.stub import StubBroker
 
 from actors.broker import setup
 from middleware import enqueuer
-from middleware.worker_process import attach
-from tests.broker_cases import acting_process
+from middleware.heartbeat import Heartbeat
+from middleware.worker_process import WorkerProcess, attach
+from tests.broker_cases import acting_process, worker_process
 from tests.integration.sending_cases import CountingSink, Sender, sink_in_force
 
 
@@ -20,6 +22,18 @@ def _dispatched_for_good() -> Iterator[None]:
     """Copies and lines of a test's dispatches are none of the next one's."""
     yield
     assert enqueuer.finish(30)
+
+
+@pytest.fixture
+def process() -> WorkerProcess:
+    """A worker process that has not beaten yet; modules whose tests need more of one have their own."""
+    return worker_process(StubBroker())
+
+
+@pytest.fixture
+def beating(process: WorkerProcess) -> Heartbeat:
+    """Its heartbeat, beaten by hand."""
+    return Heartbeat(process)
 
 
 @pytest.fixture

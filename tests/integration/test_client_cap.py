@@ -1,13 +1,15 @@
-"""No client has more released and running jobs than its cap, however many it has waiting; the others go on."""
+"""A client that has its cap of released and running jobs gets no more, however many it has waiting; others go on."""
 
 from __future__ import annotations
 
+import threading
+
 import pytest
 
-from models.database import query, run
+from models.database import atomic, query, run
 from models.ledger.dispatch import dispatch_jobs
 from models.ledger.release import release_due
-from tests.ledger_cases import claimed, dispatched, in_threads, registered, wanted
+from tests.ledger_cases import answers_to, claimed, dispatched, in_threads, plain_send, registered, wanted
 
 pytestmark = pytest.mark.usefixtures("ledger_database")
 
@@ -98,3 +100,31 @@ def test_concurrent_releases_stay_under_the_cap() -> None:
     in_threads([lambda: release_due("default", 50, client_max=10)] * 8)
 
     assert states("large")["queued"] == 10
+
+
+def test_dispatches_that_overlap_may_pass_the_cap_and_nothing_more_is_released_before_there_is_room() -> None:
+    both_have_counted = threading.Barrier(2)
+
+    def dispatch_in_a_transaction() -> None:
+        with atomic():
+            dispatch_jobs([wanted(client_id="large") for _ in range(3)], dedupe_s=60, client_max=2)
+            both_have_counted.wait(10)
+
+    in_threads([dispatch_in_a_transaction] * 2)
+    over = states("large")
+    release_due("default", 100, client_max=2)
+    still = states("large")
+    query("UPDATE background_job SET state = 'succeeded', finished_at = now() WHERE state = 'queued'")
+    release_due("default", 100, client_max=2)
+
+    assert over == still == {"queued": 4, "pending": 2}
+    assert states("large") == {"succeeded": 4, "queued": 2}
+
+
+def test_plain_sends_count_against_the_cap_and_have_none() -> None:
+    answers_to(registered(), *[plain_send(client_id="large") for _ in range(3)])
+    waiting("large", 2)
+
+    release_due("default", 100, client_max=2)
+
+    assert states("large") == {"running": 3, "pending": 2}

@@ -49,7 +49,7 @@ HOT: dict[str, tuple[Any, ...]] = {
     "finishes_seen": (NUMBERS, NOW),
     "store_late_finishes": (NUMBERS, TIMES, TEXTS),
     "uncount_crashes": (NUMBERS, TIMES),
-    "give_back_jobs": (uuid4(), IDS, NUMBERS),
+    "give_back_jobs": (uuid4(), IDS, NUMBERS, 0.0),
     "mark_started": (NUMBERS, TIMES, SPANS),
     "queues_due": (["default", "mail"],),
     "release_due": ("default", 64, 64, 8_388_608),

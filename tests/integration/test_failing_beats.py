@@ -5,28 +5,14 @@ from __future__ import annotations
 import time
 
 import pytest
-from dramatiq.brokers.stub import StubBroker
 
 from middleware.heartbeat import Heartbeat
 from middleware.worker_process import WorkerProcess
 from models import database as db
 from models.database import query
 from models.migrate import known_migrations
-from tests.broker_cases import worker_process
 
 pytestmark = pytest.mark.usefixtures("ledger_database")
-
-
-@pytest.fixture
-def process() -> WorkerProcess:
-    """A worker process that has not beaten yet."""
-    return worker_process(StubBroker())
-
-
-@pytest.fixture
-def beating(process: WorkerProcess) -> Heartbeat:
-    """Its heartbeat, beaten by hand."""
-    return Heartbeat(process)
 
 
 def test_failing_beats_show_their_error_once_and_then_a_line_in_a_while(

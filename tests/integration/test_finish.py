@@ -173,6 +173,17 @@ def test_give_back_is_due_now_under_a_new_release_and_spends_nothing() -> None:
     assert attempt_row(claim, "status", "rule", "started_at") == ("CANCELLED", "given-back", None)
 
 
+def test_job_that_goes_back_for_a_while_is_due_after_it() -> None:
+    holder, job = registered(), dispatched()
+    claim = claimed(holder, job)
+
+    give_back(holder.id, [claim], wait_s=20.4)
+
+    (in_s,) = job_row(job.id, "extract(epoch FROM run_at - clock_timestamp())::float8")
+    assert 10 < in_s <= 20.4
+    assert job_row(job.id, "state", "release", "attempts_spent") == ("pending", 2, 0)
+
+
 def test_given_back_job_keeps_its_place_in_the_queue() -> None:
     holder, job = registered(), dispatched()
     query("UPDATE background_job SET run_at = clock_timestamp() - interval '1 hour'")

@@ -94,7 +94,7 @@ def test_claim_that_could_not_be_given_back_keeps_its_copy_and_is_a_stray(
     held = in_hand_with_copy(process, broker)
     held.claimed_s -= UNSTARTED_S + 0.1
 
-    def away(*_: object) -> None:
+    def away(*_: object, **__: object) -> None:
         raise psycopg2.OperationalError
 
     monkeypatch.setattr("middleware.worker_process.give_back", away)

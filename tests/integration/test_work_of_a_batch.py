@@ -107,7 +107,7 @@ def finishing(ledger: Ledger) -> Arguments:
 
 def giving_back(ledger: Ledger) -> Arguments:
     (ids,) = ledger.some("job.id", "running")
-    return (ledger.worker, ids, [1] * BATCH)
+    return (ledger.worker, ids, [1] * BATCH, 0.0)
 
 
 #: Statement, the state of the backlog, the state that it moves a batch to, its arguments.
@@ -145,7 +145,7 @@ def arguments_of_nobody(name: str) -> Arguments:
         "take_back_releases": ([], []),
         "claim_jobs": (UUID(int=0), UUID(int=0), "host", 1, "code", *([] for _ in range(12)), 60, []),
         "finish_jobs": (UUID(int=0), *([] for _ in range(23))),
-        "give_back_jobs": (UUID(int=0), [], []),
+        "give_back_jobs": (UUID(int=0), [], [], 0.0),
     }
     return nobody[name]
 

@@ -21,22 +21,10 @@ from models.database import query
 from models.ledger import workers
 from models.ledger.finish import give_back
 from models.ledger.workers import recover_jobs
-from tests.broker_cases import acting_process, held_by_process, worker_process
+from tests.broker_cases import acting_process, held_by_process
 from tests.ledger_cases import attempts_of, claimed, dispatched, job_row, lose, state_of, until
 
 pytestmark = pytest.mark.usefixtures("ledger_database")
-
-
-@pytest.fixture
-def process() -> WorkerProcess:
-    """A worker process that has not beaten yet."""
-    return worker_process(StubBroker())
-
-
-@pytest.fixture
-def beating(process: WorkerProcess) -> Heartbeat:
-    """Its heartbeat, beaten by hand."""
-    return Heartbeat(process)
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from policy.crashes import Blame, HeldJob, blame
+from policy.crashes import Blame, HeldJob, blame, hold_up_s
 
 A, B, C = UUID(int=1), UUID(int=2), UUID(int=3)
 
@@ -68,3 +68,13 @@ def test_only_held_jobs_are_blamed_and_at_most_one_for_a_report(
     assert not set(verdict.crashed) & set(verdict.suspects)
     assert started is None or len(verdict.crashed) <= 1
     assert started is None or blamed <= set(started)
+
+
+@pytest.mark.parametrize(("waited_s", "expected_s"), [(0, 3), (30, 3), (100, 10), (6000, 600)])
+def test_suspect_holds_others_up_for_seconds_or_a_tenth_of_its_own_waiting(waited_s: float, expected_s: float) -> None:
+    assert hold_up_s(waited_s) == pytest.approx(expected_s)
+
+
+@given(st.floats(0, 1e6))
+def test_jobs_of_any_length_are_waited_out_by_a_suspect_that_has_waited_long_enough(job_s: float) -> None:
+    assert hold_up_s(10 * job_s + 1) > job_s

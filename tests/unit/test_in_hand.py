@@ -128,6 +128,24 @@ def test_nothing_starts_beside_a_suspect_that_runs_or_waits_for_its_turn() -> No
     assert (while_it_waits, while_it_runs, behind_it) == (None, None, True)
 
 
+def test_age_of_what_has_been_running_for_longest_is_known() -> None:
+    books, old, young, waiting = InHand(), held(), held(), held()
+    books.add([old, young, waiting])
+    nothing_s = books.running_longest_s()
+    start(books, young)
+    start(books, old)
+    assert old.started_s is not None
+    old.started_s -= 60
+
+    both_s = books.running_longest_s()
+    books.finishing(old)
+    one_s = books.running_longest_s()
+
+    assert nothing_s == 0
+    assert 60 <= both_s < 90
+    assert one_s < 30
+
+
 def test_second_suspect_waits_for_the_first() -> None:
     books, one, other = InHand(), held(suspect=True), held(suspect=True)
     books.add([one, other])
