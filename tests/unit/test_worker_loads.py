@@ -17,6 +17,8 @@ LATER: Final = (
     *("openai", "pydantic", "httpcore2", "quotequail", "smtplib", "html.parser", "email.headerregistry"),
     # of the two functions of a window
     *("actors.background", "middleware.invariant_check", "middleware.dead_queue_sync", "models.ledger.retention"),
+    # of the pages beside the workers
+    *("h11", "middleware.health_server", "middleware.metrics_server", "middleware.ledger_gauges"),
     # of operators' readings
     *("models.tables", "models.readings.jobs", "models.readings.story"),
     # of the commands
