@@ -21,6 +21,8 @@ LATER: Final = (
     *("h11", "middleware.health_server", "middleware.metrics_server", "middleware.ledger_gauges"),
     # of operators' readings
     *("models.tables", "models.readings.jobs", "models.readings.story"),
+    # of a named collector
+    *("opentelemetry.sdk.trace", "opentelemetry.exporter"),
     # of the commands
     *("scripts", "servers"),
 )
