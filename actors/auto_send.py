@@ -10,8 +10,6 @@ from functools import partial
 from typing import Any
 from uuid import UUID
 
-import dramatiq
-
 from actors.effects import Done, Refused, once
 from messaging import draft_store
 from messaging.draft_store import Outgoing
@@ -25,17 +23,12 @@ from policy.errors import NotFound, NotYet, OutcomeUnknown, StaleClaim, Terminal
 from policy.keys import reply_effect_key
 
 
-# `throws` makes NotYet a quiet line instead of an error with its traceback; the rule for Reschedule comes first.
-@dramatiq.actor(max_retries=2, throws=NotYet)
-def auto_send(
-    draft_id: str, lead_id: str | None = None, lead_message_id: str | None = None, by_hand: bool = False
-) -> dict[str, Any]:
+def send_draft(draft_id: str, lead_id: str | None = None, *, by_hand: bool = False) -> dict[str, Any]:
     """Send the draft unless the gate refuses; a refusal is a result, not an error.
 
-    A draft of several parts goes on with the first that is not known to have gone out. `lead_id` and
-    `lead_message_id` are for the job's row; a draft of another lead is refused. `by_hand` says that a person asked for
-    it. Raises Terminal for a draft that is not there or cannot be sent, NotYet while it is not its hour, OutcomeUnknown
-    when nobody can know whether it went out.
+    A draft of several parts goes on with the first that is not known to have gone out. One of another lead than
+    `lead_id` is refused. `by_hand` says that a person asked for it. Raises Terminal for a draft that is not
+    there or cannot be sent, NotYet while it is not its hour, OutcomeUnknown when nobody can know whether it went out.
     """
     held = _held()
     job_id = held.claim.job_id

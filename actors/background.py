@@ -31,11 +31,6 @@ from policy.errors import StaleClaim, Terminal
 from policy.states import WindowStatus
 from policy.ticks import MAINTENANCE_FUNCTION, PROCESS_FUNCTION
 
-#: Before ordinary jobs (0) in a worker's own queue: what keeps the others moving must not wait behind them.
-_PRIORITY = -10
-#: Time limits in ms. A window lasts an hour at most; retention is cut into batches that end sooner by themselves.
-_PROCESS_LIMIT_MS = 120_000
-_MAINTENANCE_LIMIT_MS = 600_000
 #: Seconds that one maintenance spends on retention; the next window goes on where it stopped.
 _RETENTION_S = 20.0
 #: Seconds that one maintenance spends on the dead queues in Redis: about a million entries.
@@ -50,8 +45,7 @@ class _Release:
     reason: str | None = None
 
 
-@dramatiq.actor(actor_name=PROCESS_FUNCTION, max_retries=4, priority=_PRIORITY, time_limit=_PROCESS_LIMIT_MS)
-def process_background_jobs(metadata: dict[str, Any] | None = None) -> dict[str, Any]:
+def process_jobs(metadata: Mapping[str, Any] | None) -> dict[str, Any]:
     """Recover what lost workers held and release what is due, in turn between clients and under their caps.
 
     Its counts of attempts are those begun in the period before its window. Raises Terminal for metadata that is no
@@ -66,8 +60,7 @@ def process_background_jobs(metadata: dict[str, Any] | None = None) -> dict[str,
     return _process_result(dispatched, recovered, _release(process))
 
 
-@dramatiq.actor(actor_name=MAINTENANCE_FUNCTION, max_retries=4, priority=_PRIORITY, time_limit=_MAINTENANCE_LIMIT_MS)
-def background_maintenance(metadata: dict[str, Any] | None = None) -> dict[str, Any]:
+def maintain(metadata: Mapping[str, Any] | None) -> dict[str, Any]:
     """Look after queues, runs, drafts, keys, partitions and retention; a part that fails does not stop the others.
 
     Never twice at once: one that finds another at work does nothing. Raises Terminal for metadata that no tick made.

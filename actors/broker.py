@@ -15,15 +15,6 @@ from middleware.configuration import redis_url, settings_in_force
 from middleware.redis_broker import LedgerRedisBroker, redis_client
 from policy.errors import CallboardError, SettingInvalid
 
-#: One module a family of actors; they bind to the global broker when they are imported.
-FAMILIES: tuple[str, ...] = (
-    "actors.inbound",
-    "actors.auto_send",
-    "actors.scoring",
-    "actors.conversations",
-    "actors.background",
-)
-
 _lock = threading.Lock()
 _broker: LedgerRedisBroker | None = None
 
@@ -56,8 +47,7 @@ def _broker_of_this_process() -> LedgerRedisBroker:
         broker = LedgerRedisBroker(client=redis_client(redis_url(settings)), middleware=stack(health=health.serve))
         dramatiq.set_broker(broker)
         _broker = broker
-        for family in FAMILIES:
-            importlib.import_module(family)
+        importlib.import_module("actors.families")  # its actors bind to the global broker
     return _broker
 
 

@@ -5,10 +5,8 @@ from __future__ import annotations
 from typing import Any
 from uuid import UUID
 
-import dramatiq
-
 from actors.dispatch import Dispatched, Job, dispatch, dispatch_many
-from actors.scoring import score
+from actors.families import score, sync_conversation
 from messaging import lead_store
 from messaging.conversations import roll_up
 from models.database import atomic
@@ -17,8 +15,7 @@ from policy.errors import NotFound, Terminal
 _SOURCE = "conversations"
 
 
-@dramatiq.actor(max_retries=4)
-def sync_conversation(lead_id: str) -> dict[str, Any]:
+def sync(lead_id: str) -> dict[str, Any]:
     """Roll the lead's messages up as they stand now, and dispatch its scoring with them in one transaction.
 
     Raises Terminal for a lead that is not there or has no messages.

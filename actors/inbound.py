@@ -10,11 +10,10 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-import dramatiq
 import psycopg2
 
-from actors.auto_send import auto_send
 from actors.dispatch import Dispatched, Job, dispatch, dispatch_many
+from actors.families import auto_send, inbound_post_process
 from messaging import draft_store, mail_store
 from messaging.drafters import drafter_for
 from messaging.drafting import WrittenReply, write_reply
@@ -76,11 +75,10 @@ def take_in(client_id: str, campaign_id: UUID, mails: Sequence[mail_store.Inboun
     )
 
 
-@dramatiq.actor(max_retries=4)
-def inbound_post_process(lead_message_id: str, lead_id: str | None = None) -> dict[str, Any]:
+def answer(lead_message_id: str) -> dict[str, Any]:
     """Draft the reply to a lead message once, and dispatch its sending; mail that is never answered gets none.
 
-    `lead_id` is for the job's row. Raises Terminal for a lead message that is not there.
+    Raises Terminal for a lead message that is not there.
     """
     try:
         message = draft_store.read_inbound(UUID(lead_message_id))

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from actors.auto_send import auto_send
 from actors.dispatch import Dispatched, Duplicate, dispatch
+from actors.families import auto_send
 from messaging.draft_store import Outgoing, read_outgoing
 from messaging.formats import Channel, unfit
 from messaging.gate import Judgement, judge

@@ -5,15 +5,12 @@ from __future__ import annotations
 from typing import Any
 from uuid import UUID
 
-import dramatiq
-
 from messaging import lead_store
 from messaging.scoring import RULES_VERSION, LeadFacts, score_lead
 from policy.errors import NotFound, Terminal
 
 
-@dramatiq.actor(max_retries=4)
-def score(lead_id: str) -> dict[str, Any]:
+def score_anew(lead_id: str) -> dict[str, Any]:
     """Score the lead as its messages stand now. Raises Terminal for a lead that is not there."""
     try:
         found = lead_store.read_lead(UUID(lead_id))

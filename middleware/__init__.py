@@ -30,15 +30,14 @@ def stack(*, results: Middleware | None = None, health: Callable[[], int] | None
     from middleware.event_loop import EventLoop
     from middleware.failures import Failures
     from middleware.health_fork import Health
-    from middleware.ledger_gauges import serve
-    from middleware.metrics_server import Metrics
+    from middleware.metrics_fork import Metrics, serve_with_gauges
     from middleware.tracing import Tracing, available
 
     connect_database(settings_in_force())
     return [
         Correlation(),  # first in, last out: whatever the others send or log belongs to the message
         CurrentMessage(),  # known to every hook and to the actor
-        Metrics(serve),  # counts what the hooks below let through, and is not disturbed when they skip
+        Metrics(serve_with_gauges),  # counts what the hooks below let through, and is not disturbed when they skip
         Health(health),  # nothing at a message: it brings the health server along
         Claims(),  # nothing below runs without a live claim; its after-hook sees what all below decided
         *([Tracing()] if available() else []),  # an attempt's span: from the claim until the verdict stands

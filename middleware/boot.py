@@ -6,6 +6,7 @@ from pathlib import Path
 
 from dramatiq import Broker, Worker
 
+from middleware import malloc
 from middleware.configuration import connect_database, warn_of_contradictions
 from middleware.finish_writer import FinishWriter
 from middleware.heartbeat import Heartbeat
@@ -23,6 +24,7 @@ _DRAIN_S = 20.0
 
 def start(broker: Broker, worker: Worker, settings: Settings) -> WorkerProcess:
     """Make this process a worker in the ledger's eyes. Waits for nothing: while the ledger is away, nothing runs."""
+    malloc.keep_threshold()
     warn_of_contradictions(settings)
     connect_database(settings)
     process = WorkerProcess(

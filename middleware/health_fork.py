@@ -6,12 +6,12 @@ from collections.abc import Callable
 
 from dramatiq import Middleware
 
-from middleware.health_server import serve_beside_workers
-
 
 def serve() -> int:
     """`serve_beside_workers` without a schedule: `/dispatch` is not there."""
-    return serve_beside_workers()
+    from middleware import health_server  # noqa: PLC0415  # for the fork alone: no worker answers requests (0068)
+
+    return health_server.serve_beside_workers()
 
 
 class Health(Middleware):

@@ -1,4 +1,4 @@
-"""The metrics endpoint with the gauges of ledger and Redis read at each scrape; the fork that workers bring along."""
+"""The metrics endpoint with the gauges of ledger and Redis read at each scrape."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _DEAR_EVERY_S = 60.0
 
 
 def serve(port: int | None = None) -> int:
-    """`serve_metrics` with everything readable; top-level, so that Dramatiq can fork it by its import path."""
+    """`serve_metrics` with everything readable."""
     return serve_metrics(read_gauges, port=port)
 
 

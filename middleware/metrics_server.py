@@ -1,4 +1,4 @@
-"""The /metrics page of a host, in a process of its own, and the hook that counts messages in progress.
+"""The /metrics page of a host, in a process of its own.
 
 It must not know what the numbers mean. One endpoint serves all processes of a CALLBOARD_HOME on this host.
 """
@@ -15,11 +15,10 @@ from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any, NoReturn
 
-import dramatiq
 from prometheus_client import CollectorRegistry
 from prometheus_client.exposition import choose_encoder
 
-from middleware import exemplars, log_intercept, logs, metric_archive, metrics, multiprocess, page_sums
+from middleware import exemplars, logs, metric_archive, metrics, multiprocess, page_sums
 from middleware.gauge_readings import GaugeReadings, LedgerCollector
 from policy import settings
 
@@ -27,7 +26,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
 
-    from dramatiq.broker import Broker, MessageProxy
     from prometheus_client import Metric
 
 #: All interfaces: Prometheus scrapes from another host, and in a container loopback reaches nobody.
@@ -220,34 +218,3 @@ def serve(server: MetricsServer) -> None:
     logs.event("metrics_served", port=server.server_address[1])
     with server:
         server.serve_forever(poll_interval=0.5)
-
-
-class Metrics(dramatiq.Middleware):
-    """Counts messages in progress, listens for swallowed hook failures, and brings the endpoint along."""
-
-    def __init__(self, serve: Callable[[], int] = serve_metrics) -> None:
-        self._serve = serve
-        log_intercept.when_hook_fails(metrics.hook_failed)
-
-    @property
-    def forks(self) -> list[Callable[[], int]]:
-        return [self._serve]
-
-    def after_process_boot(self, broker: Broker) -> None:
-        metrics.show_actors((actor.actor_name, actor.queue_name) for actor in broker.actors.values())
-
-    def before_process_message(self, broker: Broker, message: MessageProxy) -> None:
-        metrics.progress_started(message.actor_name, message.queue_name)
-
-    def after_process_message(
-        self,
-        broker: Broker,
-        message: MessageProxy,
-        *,
-        result: Any = None,
-        exception: BaseException | None = None,
-    ) -> None:
-        metrics.progress_ended()
-
-    def after_skip_message(self, broker: Broker, message: MessageProxy) -> None:
-        metrics.progress_ended()

@@ -13,9 +13,6 @@ from typing import Any
 from opentelemetry import context as otel_context
 from opentelemetry import trace
 from opentelemetry.context import Context
-from opentelemetry.sdk.resources import Resource
-from opentelemetry.sdk.trace import TracerProvider
-from opentelemetry.sdk.trace.export import BatchSpanProcessor
 from opentelemetry.trace import (
     Link,
     NonRecordingSpan,
@@ -173,8 +170,13 @@ def _provider_is_set() -> bool:
 
 def _set_provider(environ: Mapping[str, str]) -> None:
     """OTLP over HTTP in batches, from a thread of its own; sampler and limits are the SDK's, by its OTEL_ variables."""
+    # Only where a collector is named: a process without one needs the API alone (docs/decisions/0068).
+    from opentelemetry.sdk.resources import Resource  # noqa: PLC0415
+    from opentelemetry.sdk.trace import TracerProvider  # noqa: PLC0415
+    from opentelemetry.sdk.trace.export import BatchSpanProcessor  # noqa: PLC0415
+
     try:
-        from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter  # noqa: PLC0415  # slow: only when wanted
+        from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter  # noqa: PLC0415
     except ImportError as error:
         event("traces_not_exported", "WARNING", error=error)
         return

@@ -93,7 +93,7 @@ class Sender:
         """One attempt at sending the draft; the actor's result, or what it waits for. The job may be run again: what
         the attempt came to is lost with its finish, as when its worker dies.
         """
-        from actors.auto_send import auto_send  # noqa: PLC0415  # it binds to the broker that setup() makes
+        from actors.families import auto_send  # noqa: PLC0415  # it binds to the broker that setup() makes
 
         job = job or dispatched(actor="auto_send", client_id=CLIENT)
         held = held_by_process(self.process, job)

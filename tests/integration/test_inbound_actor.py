@@ -26,7 +26,7 @@ def inbound(ledger_database: str, redis_client: redis.Redis) -> Inbound:
     former = dramatiq.broker.global_broker
     setup()
     dramatiq.broker.global_broker = former
-    from actors.inbound import inbound_post_process  # noqa: PLC0415  # it binds to the broker that setup() makes
+    from actors.families import inbound_post_process  # noqa: PLC0415  # it binds to the broker that setup() makes
 
     return inbound_post_process.fn
 

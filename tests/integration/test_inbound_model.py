@@ -41,7 +41,7 @@ def inbound(
         former = dramatiq.broker.global_broker
         setup()
         dramatiq.broker.global_broker = former
-        from actors.inbound import inbound_post_process  # noqa: PLC0415  # it binds to the broker that setup() makes
+        from actors.families import inbound_post_process  # noqa: PLC0415  # it binds to the broker that setup() makes
 
         yield inbound_post_process.fn
         drafter = drafter_for(settings_in_force())

@@ -33,7 +33,8 @@ def tenant(client_id: str, address: str) -> UUID:
 
 def receive(client_id: str, campaign_id: UUID, raw: bytes, sender: Sender) -> dict[str, object]:
     """A mail's whole way through this application: read, stored, drafted, sent; what came of it."""
-    from actors.inbound import inbound_post_process, take_in  # noqa: PLC0415  # they bind to setup()'s broker
+    from actors.families import inbound_post_process  # noqa: PLC0415  # it binds to the broker that setup() makes
+    from actors.inbound import take_in  # noqa: PLC0415  # as above
 
     taken = take_in(client_id, campaign_id, [parse_mail(raw)])
     drafted = inbound_post_process.fn(str(taken.lead_message_ids[0]))

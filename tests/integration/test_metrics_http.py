@@ -256,7 +256,7 @@ import dramatiq
 from dramatiq.brokers.stub import StubBroker
 from middleware import logs
 from middleware.correlation import Correlation
-from middleware.metrics_server import Metrics
+from middleware.metrics_fork import Metrics
 
 def setup():
     logs.configure_from_environment()

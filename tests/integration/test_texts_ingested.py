@@ -55,7 +55,7 @@ def take_in(*messages: Any) -> Any:
 
 def draft_of(lead_message_id: object) -> tuple[str, str]:
     """Subject and content of the draft that the inbound actor writes."""
-    from actors.inbound import inbound_post_process  # noqa: PLC0415  # it binds to the broker that setup() makes
+    from actors.families import inbound_post_process  # noqa: PLC0415  # it binds to the broker that setup() makes
 
     inbound_post_process.fn(str(lead_message_id))
     row = query("SELECT subject, content FROM draft WHERE lead_message_id = %s", (lead_message_id,))[0]

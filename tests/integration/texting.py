@@ -50,7 +50,7 @@ class Texting:
 
     def attempt(self, process: WorkerProcess, job: Wanted | None = None, *, by_hand: bool = False) -> dict[str, Any]:
         """One attempt of the job; it is due again afterwards, whatever came of it."""
-        from actors.auto_send import auto_send  # noqa: PLC0415  # it binds to the broker that setup() makes
+        from actors.families import auto_send  # noqa: PLC0415  # it binds to the broker that setup() makes
 
         with self.claim(process, job or self.job):
             result: dict[str, Any] = auto_send.fn(str(self.draft_id), lead_id=str(self.lead_id), by_hand=by_hand)

@@ -8,11 +8,11 @@ from typing import Final
 
 import pytest
 
-from middleware import metric_series, metrics, metrics_server, multiprocess
+from middleware import metric_series, metrics, metrics_fork, multiprocess
 from middleware.admission import Admission
 from middleware.gauge_readings import GAUGES, GaugeReadings, LedgerCollector
 from middleware.metric_series import Series, counter
-from middleware.metrics_server import Metrics
+from middleware.metrics_fork import Metrics
 
 ROOT: Final = Path(__file__).parents[2]
 
@@ -105,8 +105,8 @@ def test_every_gauge_read_at_the_scrape_has_its_reading() -> None:
 def test_endpoint_comes_along_as_a_fork_that_can_be_imported() -> None:
     (fork,) = Metrics().forks
 
-    assert getattr(metrics_server, fork.__name__) is fork
-    assert fork.__module__ == "middleware.metrics_server"
+    assert getattr(metrics_fork, fork.__name__) is fork
+    assert fork.__module__ == "middleware.metrics_fork"
 
 
 def labels_of(series: Series[metric_series.Counts], monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, ...]]:

@@ -8,8 +8,9 @@ import dramatiq
 import pytest
 from dramatiq.brokers.stub import StubBroker
 
-from middleware import log_intercept, metrics, metrics_server
+from middleware import log_intercept, metrics
 from middleware.metric_series import counter, gauge
+from middleware.metrics_fork import Metrics
 
 
 @pytest.fixture
@@ -18,7 +19,7 @@ def booted(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setattr(metrics, "_attempts", counter("attempts", "", "actor", "queue", "outcome"))
     monkeypatch.setattr(metrics, "_in_progress", gauge("jobs_in_progress", "", "actor", "queue"))
     monkeypatch.setattr(metrics, "_finished", counter("jobs_finished", "", "actor", "state"))
-    broker = StubBroker(middleware=[metrics_server.Metrics()])
+    broker = StubBroker(middleware=[Metrics()])
     dramatiq.actor(actor_name="draft", queue_name="replies", broker=broker)(lambda: None)
     broker.emit_after("process_boot")
     yield

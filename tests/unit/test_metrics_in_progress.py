@@ -11,7 +11,7 @@ from dramatiq.broker import MessageProxy
 from dramatiq.brokers.stub import StubBroker
 
 from middleware import log_intercept, metrics
-from middleware.metrics_server import Metrics
+from middleware.metrics_fork import Metrics
 
 
 class Gauges(dict[tuple[str, str], "Gauges.One"]):
