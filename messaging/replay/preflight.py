@@ -10,6 +10,7 @@ from difflib import get_close_matches
 import psycopg2
 
 from middleware.configuration import connect_database
+from middleware.logs import event
 from models.migrate import MigrationChanged, missing_migrations
 from policy.diagnosis import half_of_a_model
 from policy.errors import ServersNotFound
@@ -46,7 +47,7 @@ def _database(settings: Settings) -> str | None:
 
 
 def _model(settings: Settings) -> str | None:
-    """Whether it is configured as a whole or not at all, and its endpoint speaks HTTP, takes the key and has the model.
+    """Whether it is configured as a whole or not at all, and its endpoint speaks HTTP and takes the key.
 
     What the endpoint makes of a question, the cases will show.
     """
@@ -68,7 +69,8 @@ def _endpoint(base_url: str, model: str, api_key: str | None) -> str | None:
 
     client = ModelClient(ModelEndpoint(base_url, model, api_key), timeout_s=_ENDPOINT_S)
     try:
-        return _unlisted(model, client.listed_models())
+        _warn_if_unlisted(model, client.listed_models())
+        return None
     except ModelRefused as refused:
         if refused.status_code not in _KEY_REFUSED:
             return None
@@ -82,11 +84,10 @@ def _endpoint(base_url: str, model: str, api_key: str | None) -> str | None:
         client.close()
 
 
-def _unlisted(model: str, listed: frozenset[str] | None) -> str | None:
+def _warn_if_unlisted(model: str, listed: frozenset[str] | None) -> None:
+    """A warning, not a failure: some APIs take names that their list does not have, a deployment's or an alias."""
     # Ollama lists its models with their tags and takes a name without one for the latest.
     if listed is None or not listed.isdisjoint({model, f"{model}:latest"}):
-        return None
+        return
     nearest = get_close_matches(model, sorted(name[:_NAME_CHARS] for name in listed), _NAMES_SHOWN, cutoff=0)
-    more = len(listed) - len(nearest)
-    shown = ", ".join(sorted(nearest)) + (f" and {more} more" if more else "")
-    return f"the model's API does not list CALLBOARD_LLM_MODEL={model!r} (but {shown}): correct the name"
+    event("model_unlisted", "WARNING", model=model, nearest=sorted(nearest), listed=len(listed))

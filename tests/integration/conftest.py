@@ -1,4 +1,4 @@
-"""What integration tests share: worker processes, a mail server that counts, and dispatches that end with their test."""
+"""What integration tests share: worker processes, a mail server that counts, dispatches that end with their test."""
 
 from __future__ import annotations
 

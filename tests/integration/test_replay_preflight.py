@@ -33,6 +33,16 @@ def replay(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Replay:
     return run
 
 
+@pytest.fixture
+def told(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, object]]:
+    """The warnings of a preflight."""
+    lines: list[dict[str, object]] = []
+    monkeypatch.setattr(
+        "messaging.replay.preflight.event", lambda name, level, **fields: lines.append({"event": name, **fields})
+    )
+    return lines
+
+
 def blamed_on_infrastructure(code: int, told: dict[str, Any], said: str) -> bool:
     """The artifact counts one infra_error and nothing else, and one line says why."""
     failures, summary = told["summary"]["failureTypeCounts"], told["summary"]
@@ -147,18 +157,11 @@ def test_a_model_that_is_configured_by_half(
     assert "s3cret" not in said
 
 
-def test_a_model_that_its_api_does_not_list(
-    ledger_database: str, replay: Replay, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    script = Script(listing_status=200, listing=listing("m-2", "m-3", "n"))
-    with model_api(script) as url:
-        monkeypatch.setenv("CALLBOARD_LLM_BASE_URL", url)
-        monkeypatch.setenv("CALLBOARD_LLM_MODEL", "m-1")
-        code, told, said = replay()
+def test_a_model_that_its_api_does_not_list_is_warned_of(ledger_database: str, told: list[dict[str, object]]) -> None:
+    with model_api(Script(listing_status=200, listing=listing("m-2", "m-3", "n"))) as url:
+        assert preflight(Settings(ledger_database, llm_base_url=url, llm_model="m-1"), model=True) is None
 
-    assert blamed_on_infrastructure(code, told, said)
-    assert "does not list CALLBOARD_LLM_MODEL='m-1' (but m-2, m-3, n)" in said
-    assert script.asked == []
+    assert told == [{"event": "model_unlisted", "model": "m-1", "nearest": ["m-2", "m-3", "n"], "listed": 3}]
 
 
 @pytest.mark.parametrize(
@@ -173,12 +176,14 @@ def test_a_model_that_its_api_does_not_list(
     ],
 )
 def test_a_model_that_is_listed_or_whose_api_has_no_list(
-    ledger_database: str, monkeypatch: pytest.MonkeyPatch, script: Script
+    ledger_database: str, told: list[dict[str, object]], script: Script
 ) -> None:
     with model_api(script) as url:
         settings = Settings(ledger_database, llm_base_url=url, llm_model="m-1")
 
         assert preflight(settings, model=True) is None
+
+    assert told == []
 
 
 def test_a_key_that_no_header_can_hold(ledger_database: str, replay: Replay, monkeypatch: pytest.MonkeyPatch) -> None:
