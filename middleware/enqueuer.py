@@ -10,7 +10,7 @@ import os
 import threading
 import time
 from collections.abc import Sequence
-from contextvars import copy_context
+from contextvars import Context, copy_context
 from queue import Empty, SimpleQueue
 from uuid import UUID
 
@@ -58,7 +58,7 @@ class Handover:
         A forked child is told False of what its parent had in hand: the parent goes on with it.
         """
         if not self._is_known and self._enqueuer is _enqueuer:
-            _enqueuer.hurry.set()
+            _enqueuer.hasten()
             with self._unknown:
                 pass
         return job_id in self._ready
@@ -74,8 +74,8 @@ class Handover:
         self._unknown.release()
 
     def let_go(self) -> None:
-        """All is told: whoever keeps the answer need not keep the envelopes."""
-        self.owed, self.inserted = (), ()
+        """All is told: whoever keeps the answer need not keep envelopes and what the caller's context holds."""
+        self.owed, self.inserted, self._context = (), (), Context()
 
 
 def hand_over(handover: Handover) -> None:
@@ -102,7 +102,7 @@ class _Enqueuer:
         #: Dispatches in order; an event stands for a wish to know that all before it is done.
         self._waiting: SimpleQueue[Handover | threading.Event] = SimpleQueue()
         #: Set by whoever waits for a copy.
-        self.hurry = threading.Event()
+        self._hurry = threading.Event()
         self._starting = threading.Lock()
         self._thread: threading.Thread | None = None
 
@@ -118,12 +118,15 @@ class _Enqueuer:
     def finish(self, within_s: float) -> bool:
         if self._thread is None:
             return True
-        if not self._is_running():
-            return False
         done = threading.Event()
         self._waiting.put(done)
-        self.hurry.set()
+        self.hasten()
         return done.wait(within_s)
+
+    def hasten(self) -> None:
+        """Somebody waits for what waits here."""
+        self._is_running()
+        self._hurry.set()
 
     def _is_running(self) -> bool:
         thread = self._thread
@@ -175,8 +178,8 @@ class _Enqueuer:
     def _first(self, due_s: float, quiet_s: float | None) -> Handover | threading.Event:
         one = self._waiting.get(timeout=quiet_s)
         if (early_s := due_s - time.monotonic()) > 0:
-            self.hurry.wait(early_s)
-        self.hurry.clear()
+            self._hurry.wait(early_s)
+        self._hurry.clear()
         return one
 
 
@@ -203,10 +206,13 @@ def _copies_made(owed: Sequence[tuple[Broker, Wanted]]) -> frozenset[UUID]:
 
 
 def _tell(batch: Sequence[Handover]) -> None:
-    for handover in batch:
-        for job in handover.inserted:
-            metrics.job_dispatched(job.actor, job.source)
-    events("job_dispatched", [_told(handover, job) for handover in batch for job in handover.inserted])
+    try:
+        for handover in batch:
+            for job in handover.inserted:
+                metrics.job_dispatched(job.actor, job.source)
+        events("job_dispatched", [_told(handover, job) for handover in batch for job in handover.inserted])
+    except Exception as error:  # a full disk under the counters, for one
+        event("enqueuer_failed", "ERROR", jobs=0, error=error)
     for handover in batch:
         handover.let_go()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
@@ -208,6 +209,38 @@ def test_error_in_the_thread_is_told_and_the_next_dispatch_goes_on(
 
     assert answer.enqueued
     assert told == ["enqueuer_failed"]
+
+
+def test_count_that_fails_holds_up_no_later_dispatch(
+    broker: LedgerRedisBroker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[str] = []
+    monkeypatch.setattr(enqueuer, "event", lambda name, *level, **fields: told.append(name))
+    monkeypatch.setattr("middleware.metrics.job_dispatched", lambda *labels: 1 / 0)
+    actor = actor_on(broker)
+    first = done(dispatch(actor))
+    assert enqueuer.finish(30)
+
+    second = done(dispatch(actor))
+
+    assert (first.enqueued, second.enqueued) == (True, True)
+    assert enqueuer.finish(30)
+    assert told == ["enqueuer_failed"] * 2
+
+
+def test_thread_that_died_is_replaced_by_whoever_waits(
+    broker: LedgerRedisBroker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(enqueuer, "_enqueuer", enqueuer._Enqueuer())
+    monkeypatch.setattr(threading, "excepthook", lambda args: None)
+    with monkeypatch.context() as broken:
+        broken.setattr(enqueuer, "_tell", lambda batch: sys.exit("the thread ends"))
+        answers = [done(dispatch(actor_on(broker)))]
+        assert answers[0].enqueued
+        until(lambda: not enqueuer._enqueuer._thread.is_alive())  # type: ignore[union-attr]
+    enqueuer._enqueuer._waiting.put(late := enqueuer.Handover([], []))
+
+    assert not late.is_ready(UUID(int=0))
 
 
 def test_where_no_thread_is_to_be_had_the_caller_makes_the_copy(
