@@ -50,7 +50,8 @@ def connect(
     the rest of it (750 instead of 430 µs of its processor time). They always go by an index: a plan made while a table
     was empty, or said to be, would read it whole for every batch until the statistics are made anew (a third of the
     cost of a claim among 8,000 jobs). Readings without an index are still made, by a scan; its made-up cost
-    would invite compilation, which is therefore off.
+    would invite compilation, which is therefore off. So is the pruning of partitions: PostgreSQL 18.4 looks at
+    a row that was changed meanwhile in the partition of another one, and may crash (docs/decisions/0071).
     """
     database.init(
         url,
@@ -58,7 +59,7 @@ def connect(
         application_name="callboard",
         options=f"-c statement_timeout={statement_timeout_ms} -c lock_timeout={lock_timeout_ms} -c timezone=UTC"
         " -c idle_in_transaction_session_timeout=600000 -c plan_cache_mode=force_generic_plan"
-        " -c enable_seqscan=off -c jit=off",
+        " -c enable_seqscan=off -c jit=off -c enable_partition_pruning=off",
         connect_timeout=5,
         keepalives_idle=10,
         keepalives_interval=5,
