@@ -156,10 +156,11 @@ def value(url: str, statement: str, *params: object) -> Any:
     return row[0] if row else None
 
 
-def last_line(log: Path) -> str:
-    """The end of a log, for an error's one line."""
+def last_line(log: Path, besides: str | None = None) -> str:
+    """The end of a log, for an error's one line; `besides`: what stands in lines that tell nothing."""
     lines = log.read_text(encoding="utf-8", errors="replace").strip().splitlines() if log.exists() else []
-    return lines[-1][:500] if lines else "(it said nothing)"
+    telling = [line for line in lines if besides is None or besides not in line] or lines
+    return telling[-1][:500] if telling else "(it said nothing)"
 
 
 def _free_port() -> int:

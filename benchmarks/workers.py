@@ -25,6 +25,8 @@ _READY_WITHIN_S = 60.0
 _STOP_WITHIN_S = 30.0
 
 _numbers = itertools.count(1)
+#: Stands in the lines of Dramatiq's master.
+_MASTER = "[dramatiq.MainProcess]"
 
 
 class Running:
@@ -49,7 +51,9 @@ class Running:
     def check(self) -> None:
         """Raises RoundFailed when it has ended."""
         if self._process.poll() is not None:
-            raise RoundFailed(f"{self.log.stem} ended with {self._process.returncode}: {last_line(self.log)}")
+            # The master's own last line comes before or after its worker's words.
+            words = last_line(self.log, besides=_MASTER)
+            raise RoundFailed(f"{self.log.stem} ended with {self._process.returncode}: {words}")
 
     def stop(self, within_s: float) -> None:
         """Ask for a graceful stop and wait so long."""

@@ -21,6 +21,7 @@ def callboard(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, redis_client: redis.Redis
 ) -> Callboard:
     """The command in this process, with a broker of the test's own and one actor besides ours."""
+    actors_broker.setup()  # the families bind to the first broker of a process; later tests want them on it
     monkeypatch.setattr(actors_broker, "_broker", None)
     broker = actors_broker.setup()
     dramatiq.actor(broker=broker, actor_name="whisper")(_whisper)
