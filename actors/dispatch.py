@@ -10,6 +10,7 @@ from contextlib import nullcontext
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 from typing import Any, TypeAlias
 from uuid import UUID
 
@@ -238,35 +239,38 @@ def _broker_of(job: Job) -> Broker:
 
 def _answers(chunk: Sequence[_Addressed], inserted: Sequence[Inserted | Blocked]) -> list[Dispatched | Duplicate]:
     answers: list[Dispatched | Duplicate] = []
+    ours: list[Wanted] = []
     owed: list[_Addressed] = []
+    owing: list[Dispatched] = []
     blocked: list[tuple[Wanted, Blocked]] = []
-    dispatched: dict[UUID, Dispatched] = {}
-    for (broker, wanted), answer in zip(chunk, inserted, strict=True):
+    for addressed, answer in zip(chunk, inserted, strict=True):
+        wanted = addressed[1]
         if isinstance(answer, Blocked):
             answers.append(Duplicate(str(answer.job_id), answer.state, answer.age_s))
             blocked.append((wanted, answer))
             continue
-        dispatched[wanted.id] = Dispatched(str(wanted.id), wanted.dispatch_key, wanted.correlation_id, False)
-        answers.append(dispatched[wanted.id])
+        dispatched = Dispatched(str(wanted.id), wanted.dispatch_key, wanted.correlation_id, False)
+        answers.append(dispatched)
+        ours.append(wanted)
         if answer.released:
-            owed.append((broker, wanted))
-    after_commit(lambda: _after_commit(owed, dispatched, [one for _, one in chunk], blocked))
+            owed.append(addressed)
+            owing.append(dispatched)
+    after_commit(partial(_after_commit, Handover(owed, ours), owing, blocked))
     return answers
 
 
-def _after_commit(
-    owed: Sequence[_Addressed],
-    dispatched: dict[UUID, Dispatched],
-    wanted: Sequence[Wanted],
-    blocked: Sequence[tuple[Wanted, Blocked]],
-) -> None:
+def _after_commit(handover: Handover, owing: Sequence[Dispatched], blocked: Sequence[tuple[Wanted, Blocked]]) -> None:
     """What may only be done once the rows are there: copies, counts, log lines. Raises nothing."""
     crash_point("dispatch.after_commit")
-    if dispatched:
-        handover = Handover(owed, [one for one in wanted if one.id in dispatched])
-        for _, one in owed:
-            dispatched[one.id].enqueued = handover
+    if handover.inserted:
+        for one in owing:
+            one.enqueued = handover
         hand_over(handover)
+    if blocked:
+        _count(blocked)
+
+
+def _count(blocked: Sequence[tuple[Wanted, Blocked]]) -> None:
     for one, holder in blocked:
         metrics.job_duplicate(one.actor)
         event(
@@ -278,7 +282,6 @@ def _after_commit(
             client_id=one.client_id,
         )
     try:
-        if blocked:
-            count_duplicates([answer for _, answer in blocked])
+        count_duplicates([answer for _, answer in blocked])
     except psycopg2.Error as error:
         event("duplicates_uncounted", "WARNING", duplicates=len(blocked), error=error)

@@ -28,7 +28,7 @@ from models.ledger.dispatch import Wanted
 _MOST_JOBS, _MOST_BYTES = 256, 1_048_576
 #: The first of many copies goes out at once, the next calls no sooner than so many s apart, unless somebody waits for
 #: them: a thread that is woken for each dispatch takes the interpreter from the one that dispatches.
-_PACE_S = 0.005
+_PACE_S = 0.01
 #: Dispatches that wait, past which who dispatches waits for the thread: Redis is slow, or the thread gets no turn.
 _MOST_WAITING = 1_000
 #: Lines are written together, when nothing has been handed over for so long in s, or so many have gathered: a line of

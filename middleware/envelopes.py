@@ -26,6 +26,9 @@ DEFAULT_MAX_RETRIES = 4
 #: From so many retries on, the attempts allowed are more than their column holds.
 _FOR_EVER = 2**31 - 1
 
+#: Options that stand in a job's row as texts.
+_TEXT_OPTIONS = ("correlation_id", "client_id", "causation_id", "source")
+
 #: Options that belong to one copy, never to the job's envelope.
 _COPY_OPTIONS = frozenset({"job_id", "release", "redis_message_id", "eta", "delay"})
 
@@ -47,6 +50,7 @@ def wanted_job(
     options = message.options
     job_id = job_id or job_id_of(message.message_id)
     own_key = str(job_id)
+    said = {name: text(options[name]) for name in _TEXT_OPTIONS if name in options}
     key = options.get("dispatch_key") or default_key or own_key
     if key is not own_key:
         check_dispatch_key(key)
@@ -59,15 +63,15 @@ def wanted_job(
         actor=message.actor_name,
         queue=message.queue_name,
         payload=encode(envelope),
-        correlation_id=text(options.get("correlation_id")) or own_key,
+        correlation_id=said.get("correlation_id") or own_key,
         attempts_allowed=attempts_allowed(broker, message),
-        client_id=text(options.get("client_id")),
-        lead_id=text(message.kwargs.get("lead_id")),
-        lead_message_id=text(message.kwargs.get("lead_message_id")),
+        client_id=said.get("client_id"),
+        lead_id=text(message.kwargs.get("lead_id")) if message.kwargs else None,
+        lead_message_id=text(message.kwargs.get("lead_message_id")) if message.kwargs else None,
         run_at=run_at,
         delay_s=None if delay_ms is None else delay_ms / 1000,
-        causation_id=text(options.get("causation_id")),
-        source=text(options.get("source")),
+        causation_id=said.get("causation_id"),
+        source=said.get("source"),
         traceparent=valid_parent(options.get("traceparent")),
         envelope=envelope,
     )

@@ -138,9 +138,10 @@ def _look(refused: Sequence[Wanted]) -> tuple[dict[UUID, Inserted | Blocked], li
 
 def _insert(wanted: Sequence[Wanted], terms: _Terms) -> dict[UUID, Inserted | Blocked]:
     if len(wanted) == 1:
-        rows = run("dispatch_job", ([*_columns(wanted[0]), *terms],))
-    else:
-        rows = run("dispatch_jobs", (*map(list, zip(*map(_columns, wanted), strict=True)), *terms))
+        (job,) = wanted
+        rows = run("dispatch_job", ([*_columns(job), *terms],))
+        return {job.id: Inserted(job.id, rows[0][0])} if rows else {}
+    rows = run("dispatch_jobs", (*map(list, zip(*map(_columns, wanted), strict=True)), *terms))
     return {job_id: Inserted(job_id, released) for job_id, released in rows}
 
 

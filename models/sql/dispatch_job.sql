@@ -21,4 +21,4 @@ FROM (
   FROM (SELECT $1::text[]) AS wanted (said)
   OFFSET 0) AS job  -- so that each is worked out once
 ON CONFLICT DO NOTHING
-RETURNING id, state = 'queued'
+RETURNING state = 'queued'
