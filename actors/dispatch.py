@@ -47,19 +47,6 @@ AnyActor: TypeAlias = "Actor[Any, Any]"
 _Addressed: TypeAlias = "tuple[Broker, Wanted]"
 
 
-class _Enqueued:
-    """A field that is known, or that a handover will tell: then whoever reads it waits."""
-
-    def __set__(self, answer: Dispatched, value: bool | Handover) -> None:
-        answer.__dict__["enqueued"] = value
-
-    def __get__(self, answer: Dispatched | None, _: type) -> bool:
-        if answer is None:  # asked for by the dataclass: there is no default
-            raise AttributeError("enqueued")
-        value = answer.__dict__["enqueued"]
-        return value if isinstance(value, bool) else value.is_ready(UUID(answer.job_id))
-
-
 @dataclass
 class Dispatched:
     """The job is in the ledger. `enqueued`: its copy is in Redis; if not, the relay releases it.
@@ -68,10 +55,36 @@ class Dispatched:
     open transaction it is False until the commit.
     """
 
+    __slots__ = ("_enqueued", "correlation_id", "dispatch_key", "job_id")
+
     job_id: str
     dispatch_key: str
     correlation_id: str
-    enqueued: _Enqueued = _Enqueued()
+    enqueued: bool
+
+    def tell_by(self, handover: Handover) -> None:
+        """`enqueued` is what that handover will tell."""
+        self._enqueued: bool | Handover = handover
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return Dispatched, (self.job_id, self.dispatch_key, self.correlation_id, self.enqueued)
+
+
+class _Enqueued:
+    """The field `enqueued`: known, or what a handover will tell; then whoever reads it waits."""
+
+    def __set__(self, answer: Dispatched, value: bool) -> None:
+        answer._enqueued = value
+
+    def __get__(self, answer: Dispatched | None, _: type) -> Any:
+        if answer is None:
+            return self
+        value = answer._enqueued
+        return value if isinstance(value, bool) else value.is_ready(UUID(answer.job_id))
+
+
+# Behind the dataclass's back, which would take it for a default.
+Dispatched.enqueued = _Enqueued()  # type: ignore[assignment]
 
 
 @dataclass(frozen=True, slots=True)
@@ -263,9 +276,10 @@ def _after_commit(handover: Handover, owing: Sequence[Dispatched], blocked: Sequ
     """What may only be done once the rows are there: copies, counts, log lines. Raises nothing."""
     crash_point("dispatch.after_commit")
     if handover.inserted:
-        for one in owing:
-            one.enqueued = handover
+        # Before anybody can wait for it: an interrupt in between would leave him waiting for nobody.
         hand_over(handover)
+        for one in owing:
+            one.tell_by(handover)
     if blocked:
         _count(blocked)
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from dramatiq import Broker, Worker
 
-from middleware import malloc
+from middleware import enqueuer, malloc
 from middleware.configuration import connect_database, warn_of_contradictions
 from middleware.finish_writer import FinishWriter
 from middleware.heartbeat import Heartbeat
@@ -69,6 +69,7 @@ def stop(broker: Broker) -> None:
     if process.heartbeat is not None:
         process.heartbeat.end()
     process.say_stopped()
+    enqueuer.finish()  # here, while there still is somewhere to write its lines
     if process.watchdog is not None:
         process.watchdog.end()
     attach(broker, None)

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import copy
 import json
+import pickle
 import sys
 import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
-from typing import Any, cast
+from typing import Any, cast, get_type_hints
 from uuid import UUID
 
+import orjson
 import pytest
 import redis
 from dramatiq import Broker
@@ -28,7 +31,7 @@ pytestmark = pytest.mark.usefixtures("ledger_database", "redis_client")
 
 
 class Held:
-    """`make_ready` that waits until it is let go, and notes what it was called with."""
+    """`make_ready` that waits, in the enqueuer's thread, until it is let go; notes how many copies each call made."""
 
     def __init__(self) -> None:
         self.go = threading.Event()
@@ -36,9 +39,10 @@ class Held:
         self.calls: list[int] = []
 
     def __call__(self, broker: Broker, jobs: Sequence[Any], *, bounded: bool) -> frozenset[UUID]:
-        self.calls.append(len(jobs))
-        self.begun.set()
-        assert self.go.wait(30)
+        if threading.current_thread().name == "enqueuer":
+            self.calls.append(len(jobs))
+            self.begun.set()
+            assert self.go.wait(30)
         return copies.make_ready(broker, jobs, bounded=bounded)
 
 
@@ -98,17 +102,16 @@ def test_dispatch_does_not_wait_for_redis_and_enqueued_does(
     assert ready(redis_client) == [redis_id(answer.job_id, 1).encode()]
 
 
-def test_answer_shows_and_compares_like_any_value(broker: LedgerRedisBroker) -> None:
+def test_answer_is_a_value_like_any_other(broker: LedgerRedisBroker) -> None:
     answer = done(dispatch(actor_on(broker), dispatch_key="k", correlation_id="family"))
 
-    assert asdict(answer) == {
-        "job_id": answer.job_id,
-        "dispatch_key": "k",
-        "correlation_id": "family",
-        "enqueued": True,
-    }
+    fields = {"job_id": answer.job_id, "dispatch_key": "k", "correlation_id": "family", "enqueued": True}
+    assert asdict(answer) == fields
+    assert orjson.loads(orjson.dumps(answer)) == fields
     assert answer == Dispatched(answer.job_id, "k", "family", enqueued=True)
+    assert pickle.loads(pickle.dumps(answer)) == copy.deepcopy(answer) == answer
     assert repr(answer).endswith("enqueued=True)")
+    assert get_type_hints(Dispatched)["enqueued"] is bool
 
 
 def test_copies_come_in_the_order_of_their_dispatches_many_in_a_call(
@@ -150,25 +153,25 @@ def test_one_call_takes_no_more_bytes_than_a_mebibyte(broker: LedgerRedisBroker,
     assert held.calls == [1, 3, 2]
 
 
-def test_callers_wait_once_too_much_waits(
-    broker: LedgerRedisBroker, held: Held, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(("bound", "most"), [("_MOST_WAITING", 1), ("_MOST_WAITING_BYTES", 2_000)])
+def test_caller_makes_its_own_copy_where_too_much_waits(
+    broker: LedgerRedisBroker,
+    held: Held,
+    monkeypatch: pytest.MonkeyPatch,
+    redis_client: redis.Redis,
+    bound: str,
+    most: int,
 ) -> None:
-    monkeypatch.setattr(enqueuer, "_MOST_WAITING", 2)
+    monkeypatch.setattr(enqueuer, bound, most)
     actor = actor_on(broker)
-    dispatch(actor)
+    dispatch(actor, "x" * 1_000)
     assert held.begun.wait(30)
-    dispatch(actor)
-    dispatch(actor)
+    dispatch(actor, "x" * 1_000)
 
-    third = threading.Thread(target=dispatch, args=(actor,))
-    third.start()
-    third.join(0.3)
-    waits = third.is_alive()
-    held.go.set()
-    third.join(30)
+    last = done(dispatch(actor))
 
-    assert waits
-    assert not third.is_alive()
+    assert ready(redis_client) == [redis_id(last.job_id, 1).encode()]
+    assert last.enqueued
 
 
 def test_threads_that_dispatch_at_once_are_each_told_their_own(

@@ -18,14 +18,16 @@ pytestmark = pytest.mark.usefixtures("ledger_database", "redis_client")
 
 #: Dispatches one job in a process that then ends in its way. Its copy takes half a second: it is not made by luck.
 PROGRAM = """
-import dramatiq, multiprocessing, os, sys, time
+import dramatiq, multiprocessing, os, sys, threading, time
 from middleware import copies, enqueuer, logs
 from middleware.redis_broker import LedgerRedisBroker, redis_client
 from actors.dispatch import dispatch
 logs.configure(level="INFO", format="json")
 broker = LedgerRedisBroker(client=redis_client(os.environ["CALLBOARD_REDIS_URL"]), middleware=[])
 actor = dramatiq.Actor(lambda: None, actor_name="actor", broker=broker, queue_name="default", priority=0, options={{}})
+begun = threading.Event()
 def late(*args, **kwargs):
+    begun.set()
     time.sleep(0.5)
     return copies.make_ready(*args, **kwargs)
 enqueuer.make_ready = late
@@ -39,9 +41,11 @@ ENDS = {
         " child.start(); child.join(); os._exit(child.exitcode)"
     ),
 }
-#: One of the parent's copies is under way and one waits when it forks; the child asks for them, and dispatches its own.
+#: One of the parent's copies is under way and one waits when it forks, which waits for the first alone; the child asks
+#: for them, and dispatches its own.
 FORKED = """
 answers = [dispatch(actor), dispatch(actor)]
+begun.wait()
 if (pid := os.fork()) == 0:
     print([one.enqueued for one in answers], dispatch(actor).enqueued, flush=True)
     enqueuer.finish()
@@ -65,6 +69,23 @@ def played(start: str, database_url: str, redis_url: str, home: Path) -> subproc
     )
 
 
+#: Forks while the thread counts, under a lock as prometheus-client has them; says whether the child gets that lock.
+FORKED_MEANWHILE = """
+lock, held = threading.Lock(), threading.Event()
+def counted(*labels):
+    with lock:
+        held.set()
+        time.sleep(0.3)
+enqueuer.metrics.job_dispatched = counted
+dispatch(actor)
+held.wait()
+if (pid := os.fork()) == 0:
+    print(lock.acquire(timeout=5), flush=True)
+    os._exit(0)
+os.waitpid(pid, 0)
+"""
+
+
 @pytest.mark.parametrize("end", ENDS)
 def test_process_that_ends_behind_its_dispatch_has_made_and_told_its_copy(
     end: str, ledger_database: str, redis_url: str, redis_client: redis.Redis, tmp_path: Path
@@ -81,6 +102,14 @@ def test_forked_child_leaves_its_parents_copies_alone_and_makes_its_own(
 ) -> None:
     said = played(FORKED, ledger_database, redis_url, tmp_path)
 
-    assert said.stdout.splitlines() == ["[False, False] True", "[True, True]"]
+    assert said.stdout.splitlines() == ["[True, False] True", "[True, True]"]
     assert redis_client.llen("dramatiq:default") == 3
     assert [json.loads(line)["event"] for line in said.stderr.splitlines()] == ["job_dispatched"] * 3
+
+
+def test_child_is_not_forked_while_the_thread_holds_a_lock(
+    ledger_database: str, redis_url: str, tmp_path: Path
+) -> None:
+    said = played(FORKED_MEANWHILE, ledger_database, redis_url, tmp_path)
+
+    assert said.stdout == "True\n"
