@@ -12,12 +12,12 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
 from typing import Any, TypeAlias
-from uuid import UUID
 
 import psycopg2
 import redis
 from dramatiq import Actor, Broker, Message
 
+from actors.dispatch_answers import Dispatched, Duplicate
 from middleware import metrics, tracing
 from middleware.configuration import connect_database, settings_in_force
 from middleware.enqueuer import Handover, hand_over
@@ -45,55 +45,6 @@ taken_by: ContextVar[Callable[[Wanted], None] | None] = ContextVar("callboard_di
 AnyActor: TypeAlias = "Actor[Any, Any]"
 #: A job and the broker that its copy goes to.
 _Addressed: TypeAlias = "tuple[Broker, Wanted]"
-
-
-@dataclass
-class Dispatched:
-    """The job is in the ledger. `enqueued`: its copy is in Redis; if not, the relay releases it.
-
-    The copy is made behind the caller's back, at once; `enqueued` waits until that is done or has failed. Inside an
-    open transaction it is False until the commit.
-    """
-
-    __slots__ = ("_enqueued", "correlation_id", "dispatch_key", "job_id")
-
-    job_id: str
-    dispatch_key: str
-    correlation_id: str
-    enqueued: bool
-
-    def tell_by(self, handover: Handover) -> None:
-        """`enqueued` is what that handover will tell."""
-        self._enqueued: bool | Handover = handover
-
-    def __reduce__(self) -> tuple[object, ...]:
-        return Dispatched, (self.job_id, self.dispatch_key, self.correlation_id, self.enqueued)
-
-
-class _Enqueued:
-    """The field `enqueued`: known, or what a handover will tell; then whoever reads it waits."""
-
-    def __set__(self, answer: Dispatched, value: bool) -> None:
-        answer._enqueued = value
-
-    def __get__(self, answer: Dispatched | None, _: type) -> Any:
-        if answer is None:
-            return self
-        value = answer._enqueued
-        return value if isinstance(value, bool) else value.is_ready(UUID(answer.job_id))
-
-
-# Behind the dataclass's back, which would take it for a default.
-Dispatched.enqueued = _Enqueued()  # type: ignore[assignment]
-
-
-@dataclass(frozen=True, slots=True)
-class Duplicate:
-    """Another job holds the key: nothing was dispatched."""
-
-    job_id: str
-    state: str
-    age_s: float
 
 
 @dataclass(frozen=True, slots=True)
