@@ -10,7 +10,7 @@ import re
 from dataclasses import dataclass
 from decimal import Decimal
 
-from messaging.guardrails.billing_units import units_after, units_before
+from messaging.guardrails.billing_units import units_after, units_around
 from messaging.patterns import regex
 
 PERCENT = "%"
@@ -29,11 +29,15 @@ _UNITS = {
 }  # fmt: skip
 _TIMES = {"hundred": 100, "thousand": 1000, "k": 1000, "m": 1_000_000, "million": 1_000_000}
 
-_NUMBER = r"(?P<number>\d+(?:[.,' \u202f]\d{3})*(?:[.,]\d{1,2})?|\d+)(?![\d])(?:\s?(?P<times>k|m|thousand|million)\b)?"
-_WORDS = (
-    rf"(?P<words>(?:{'|'.join(_UNITS)}|a|hundred|thousand)(?:[ -](?:and )?(?:{'|'.join(_UNITS)}|hundred|thousand))*)"
+_NUMBER = (
+    r"(?P<number>\d+(?:[.,' \u202f]\d{3}){0,6}(?:[.,]\d{1,2})?|\d+)(?![\d])(?:\s?(?P<times>k|m|thousand|million)\b)?"
 )
-_NAMED = rf"(?P<name>{'|'.join(_NAMES)})\b"
+#: Bounded, and begun with a word only, so that a mail that counts on and on is not read anew from each of its words.
+_WORDS = (
+    rf"(?P<words>(?:{'|'.join(_UNITS)}|a|hundred|thousand)"
+    rf"(?:[ -](?:and )?(?:{'|'.join(_UNITS)}|hundred|thousand)){{0,8}})"
+)
+_NAMED = rf"(?P<name>{'|'.join(_NAMES)})(?![a-z])"
 #: What a price is for: `49 per user`, `49 a month`, `49/seat`.
 _PER = r"(?:per|a|an|each|every|/|pro|je|par|por)\s?(?:user|seat|vans?|vehicles?|trucks?|driver|person|head|licen[sc]e"
 _PER += r"|month|year|mo\b|yr\b|week|unit|monat|jahr|fahrzeug|nutzer|mois|an\b|mes\b|año)"
@@ -45,7 +49,7 @@ _PATTERNS = tuple(
         rf"\b{_NAMED}\s?{_NUMBER}",
         rf"(?<![\w.,]){_NUMBER}\s?(?P<sign>[$€£¥₹])",
         rf"(?<![\w.,]){_NUMBER}[\s-]?{_NAMED}",
-        rf"\b{_WORDS}[\s-]{_NAMED}",
+        rf"(?<![\w-]){_WORDS}[\s-]{_NAMED}",
         rf"(?<![\w.,]){_NUMBER}\s?(?P<percent>%|percent\b|per cent\b|prozent\b|pour cent\b|por ciento\b)",
         rf"(?<![\w.,:$€£]){_NUMBER}\s?(?P<per>{_PER})",
     )
@@ -84,7 +88,7 @@ def find_amounts(text: str) -> list[Amount]:
         per, end = units_after(text, found.start("per") if found.re.groupindex.get("per") else found.end())
         end = max(end, found.end())
         words, unit = text[found.start() : end].strip(), _unit(found)
-        per = frozenset() if unit == PERCENT else per | units_before(leading)
+        per = frozenset() if unit == PERCENT else units_around(leading, per)
         amounts.append(Amount(words, found.start(), _value(found), unit, per))
     return amounts
 
