@@ -40,8 +40,9 @@ class MailMarks:
 class InboundMail:
     """One received mail.
 
-    `identity` is the Message-ID with its brackets, or else `sha256:<hex>` of the raw bytes: the same mail read twice
-    has the same identity. `sent_at` is UTC, None without a believable `Date`. `body` is the new text alone.
+    `identity` is the Message-ID with its brackets, or else `sha256:<hex>` of the raw bytes: the same file read twice
+    has the same identity, and a copy with other bytes is known by its content (`mail_copies`). `sent_at` is UTC, None
+    without a believable `Date`. `body` is the new text alone.
     """
 
     identity: str

@@ -15,6 +15,7 @@ from uuid import UUID, uuid5
 
 from messaging.inbound_texts import InboundText
 from messaging.inbox import InboundMail
+from messaging.mail_copies import Content, stored_identities
 from messaging.never_answer import never_answer
 from messaging.opt_out_words import asks_to_opt_out
 from messaging.store import ClientRow, lock_client, opt_out, read_client
@@ -57,7 +58,8 @@ class StoredMail:
 def store_mails(client_id: str, campaign_id: UUID, mails: Sequence[Inbound]) -> list[StoredMail]:
     """Store what is new of these mails and messages, in one transaction; one answer each, in order.
 
-    An identity is unique for its lead and direction. `sent_at` is the message's date, at most now; without one the
+    An identity is unique for its lead and direction; a mail without a Message-ID that says what another says, at the
+    same moment, has that one's. `sent_at` is the message's date, at most now; without one the
     time of the first ingest, which is kept. They arrive in the order of their dates, those without one last, and after
     all that was there: ingests of the same leads go one after the other. Raises NotFound.
     """
@@ -65,7 +67,7 @@ def store_mails(client_id: str, campaign_id: UUID, mails: Sequence[Inbound]) -> 
         lock_client(client_id)
         client = read_client(client_id)
         leads = _lock_leads(client_id, campaign_id, mails)
-        placed = [(mail, (leads[_address(mail)], _identity(mail))) for mail in mails]
+        placed = _one_for_copies([(mail, (leads[_address(mail)], _identity(mail))) for mail in mails])
         arriving = sorted(placed, key=_date)
         fresh: set[UUID] = set()
         ids: dict[_Key, UUID] = {}
@@ -128,6 +130,27 @@ def _lock_leads(client_id: str, campaign_id: UUID, mails: Sequence[Inbound]) -> 
         (client_id, addresses),
     )
     return dict(rows)
+
+
+def _one_for_copies(placed: list[tuple[Inbound, _Key]]) -> list[tuple[Inbound, _Key]]:
+    """With one key for all copies of a mail without a Message-ID: that of the stored one, or of the first here."""
+    contents = {key: found for mail, key in placed if (found := _content(mail, key[0])) is not None}
+    if not contents:
+        return placed
+    # A row that holds these very bytes stays theirs, even where rules for reading a mail's text have changed since.
+    for key in _ids(list(contents)):
+        del contents[key]
+    identities = stored_identities(list(contents.values()))
+    for (_, identity), content in contents.items():
+        identities.setdefault(content, identity)
+    return [(mail, (key[0], identities[contents[key]]) if key in contents else key) for mail, key in placed]
+
+
+def _content(mail: Inbound, lead_id: UUID) -> Content | None:
+    """None with a Message-ID, which is enough, and without a date: the same few words may be written again."""
+    if isinstance(mail, InboundText) or mail.internet_message_id is not None or mail.sent_at is None:
+        return None
+    return Content(lead_id, mail.sent_at, cap_text(mail.subject, _LINE_BYTES), cap_text(mail.body, _BODY_BYTES))
 
 
 def _date(placed: tuple[Inbound, _Key]) -> datetime:

@@ -74,24 +74,15 @@ class ModelClient:
     """One model at one endpoint, on a connection for each question. Safe to share between threads."""
 
     def __init__(self, endpoint: ModelEndpoint, *, timeout_s: float) -> None:
-        """`timeout_s` is for the whole, from the connection to the answer's last byte. Connects nothing."""
+        """`timeout_s` is for the whole, from the connection to the answer's last byte. Connects nothing.
+
+        Raises ValueError for a URL that the HTTP client takes for none.
+        """
         for name in _TALKATIVE:
             logging.getLogger(name).setLevel(logging.WARNING)
         self.model = endpoint.model
         self._timeout_s = timeout_s
-        self._client = openai.OpenAI(
-            base_url=endpoint.base_url,
-            api_key=endpoint.api_key or "none",
-            max_retries=0,
-            timeout=openai.Timeout(timeout_s, connect=min(_CONNECT_S, timeout_s)),
-            # What a lead wrote goes to the configured address, and nowhere that it may point to.
-            # A connection for each request, so that its deadline ends that one and no other.
-            http_client=openai.DefaultHttpxClient(
-                follow_redirects=False,
-                headers={"Connection": "close"},
-                event_hooks={"request": [under_deadline]},
-            ),
-        )
+        self._client = _opened(endpoint, timeout_s)
         # The client names its platform in every request and runs a program to find out: now, not among the questions.
         _ = self._client.default_headers
 
@@ -144,6 +135,28 @@ class ModelClient:
                 if len(pieces) > _ANSWER_BYTES:
                     raise ModelAnswerUnusable(f"the model's answer is longer than {_ANSWER_BYTES} bytes")
         return bytes(pieces)
+
+
+def _opened(endpoint: ModelEndpoint, timeout_s: float) -> openai.OpenAI:
+    try:
+        return openai.OpenAI(
+            base_url=endpoint.base_url,
+            api_key=endpoint.api_key or "none",
+            max_retries=0,
+            timeout=openai.Timeout(timeout_s, connect=min(_CONNECT_S, timeout_s)),
+            # What a lead wrote goes to the configured address, and nowhere that it may point to.
+            # A connection for each request, so that its deadline ends that one and no other.
+            http_client=openai.DefaultHttpxClient(
+                follow_redirects=False,
+                headers={"Connection": "close"},
+                event_hooks={"request": [under_deadline]},
+            ),
+        )
+    except Exception as error:
+        # The client's InvalidURL is no ValueError, and which client there is openai decides.
+        if type(error).__name__ != "InvalidURL":
+            raise
+        raise ValueError(str(error)) from error
 
 
 def _refused(error: openai.APIStatusError) -> ModelRefused:

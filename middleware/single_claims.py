@@ -22,7 +22,7 @@ from models.ledger.claim import Claimed, Copy, Holder, Refused, claim
 from models.ledger.dispatch import Blocked, count_duplicates
 from models.ledger.finish import mark_started
 from models.ledger.letters import RawLetter, put_aside
-from policy.crashes import hold_up_s
+from policy.crashes import given_back_s, hold_up_s
 from policy.errors import LedgerUnavailable
 from policy.states import DeadReason
 
@@ -86,17 +86,19 @@ def _put_aside(message: MessageProxy, copy: Copy, error: BaseException) -> NoRet
 def give_way(process: WorkerProcess, held: Held) -> None:
     """Give a suspect back for a while where something beside it has been running for longer than it may hold others up.
 
-    It keeps its mark, and nothing is spent. An idle process may have it meanwhile; this one meets it again.
+    It keeps its mark, and nothing is spent. Nobody has it until it is due again, half a minute later at most; then it
+    is the first process's that comes, an idle one's or this one's.
     """
     beside_s = process.in_hand.running_longest_s()
     if beside_s <= hold_up_s(0.0):
         return
     try:
-        wait_s = hold_up_s(workers.first_claimed_s(held.claim.job_id))
+        waited_s = workers.first_claimed_s(held.claim.job_id)
     except psycopg2.Error as error:
         event("suspect_waits", "WARNING", job_id=str(held.claim.job_id), error=error)
         return
-    if beside_s > wait_s and process.in_hand.take(held):
+    if beside_s > hold_up_s(waited_s) and process.in_hand.take(held):
+        wait_s = given_back_s(waited_s)
         event("suspect_gave_way", job_id=str(held.claim.job_id), beside_s=round(beside_s, 3), wait_s=round(wait_s, 3))
         process.give_back([held], wait_s=wait_s)
 

@@ -12,6 +12,9 @@ from uuid import UUID
 #: A suspect keeps a process from other work for so many s, which nobody misses, or for this share of its own waiting,
 #: so that jobs of any length are waited out in the end.
 _HOLD_UP_S, _HOLD_UP_SHARE = 3.0, 0.1
+#: A suspect that gave way is due again after so many s at most: until then no process may have it, not even one that
+#: has nothing to do, and a process that ends what it runs meanwhile stands ready for it.
+_GIVEN_BACK_S = 30.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,10 +39,15 @@ def hold_up_s(waited_s: float) -> float:
     """For how long, in s, a suspect may hold a process up in order to run alone in it. `waited_s`: since it was
     first in hand after its loss.
 
-    What has been running for longer than that is taken to go on: the suspect gives way for as long. It grows with the
-    waiting, so that a suspect gets its turn even where no process ever has nothing in hand.
+    What has been running for longer than that is taken to go on: the suspect gives way. It grows with the waiting, so
+    that a suspect gets its turn even where no process ever has nothing in hand.
     """
     return max(_HOLD_UP_S, _HOLD_UP_SHARE * waited_s)
+
+
+def given_back_s(waited_s: float) -> float:
+    """After how long, in s, a suspect that gives way is due again; `waited_s` as above."""
+    return min(hold_up_s(waited_s), _GIVEN_BACK_S)
 
 
 def blame(held: Iterable[HeldJob], started: Mapping[UUID, int] | None) -> Blame:

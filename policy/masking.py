@@ -18,13 +18,21 @@ _NAMED = re.compile(
     r"(?i)((?:passw(?:or)?d|passphrase|secret|token|api[_-]?key)[\"']?\s{0,3}[=:]\s{0,3}[\"']?)[^\s\"',;&)}]{1,500}"
 )
 _ADDRESS = re.compile(r"([\w.!#$%&'*+/=?^`{|}~-])[\w.!#$%&'*+/=?^`{|}~-]{0,63}@((?:[\w-]{1,63}\.){1,8}[\w-]{2,63})")
+#: What stands right after "+" where it is the sign of a quantity: decimals, thousands, or so few digits in one piece
+#: that a unit may follow.
+_QUANTITY = (
+    r"\d{4,}\.\d|\d{1,3}(?:\.\d{3})+(?![\w.])"
+    r"|\d{1,10}[ \u00a0]?(?:[%€]|(?:EUR|USD|bytes?|rows?|lines?|jobs?|[KMGT]?i?B|[mµnu]?s|min|h)\b)"
+)
+#: Where it begins an offset: after a clock time, its fraction or a zone's name, of ten hours or more (a lesser one
+#: begins with 0, as no number does).
+_OFFSET = r"(?:(?<=:\d\d )|(?<=\.\d{3} )|(?<=\.\d{6} )|(?<=UTC )|(?<=GMT ))\+1[0-4](?::?(?:00|30|45))?(?!\d)"
+#: What people put between a number's groups: also no-break and thin spaces, and hyphens that typesetters use.
+_BETWEEN = r"[ \u00a0\u2007\u2009\u202f().\-\u2010-\u2013/]"
 #: An international telephone number, as leads are stored by and as people write it: "+" and 8 to 15 digits (ITU-T
-#: E.164), grouped or not. Without "+" it could be an id, a size or a moment; before decimals, thousands or a unit "+"
-#: is a sign, and after a clock time it begins an offset.
+#: E.164), grouped or not. Without "+" it could be an id, a size or a moment.
 _TELEPHONE = re.compile(
-    r"(?<![\w.+-])(?<!:\d\d )(?!\+\d{4,}\.\d|\+\d{1,3}(?:\.\d{3})+(?![\w.]))"
-    r"(\+[1-9])(?:\d{7,14}|(?:[ ().\-/]{0,3}\d){7,14})"
-    r"(?!\w|[.,]\d| ?(?:%|€|EUR\b|USD\b|bytes?\b|[KMG]?i?B\b|[mµn]?s\b))"
+    rf"(?<![\w.+-])(?!\+(?:{_QUANTITY}))(?!{_OFFSET})(\+[1-9])(?:\d{{7,14}}|(?:{_BETWEEN}{{0,3}}\d){{7,14}})(?!\w|[.,]\d)"
 )
 
 
@@ -44,4 +52,5 @@ def masked_text(text: str, *, addresses: bool) -> str:
     text = _SCHEME.sub(rf"\1 {MASK}", text)
     if not addresses:
         return text
-    return _TELEPHONE.sub(rf"\1{MASK}", _ADDRESS.sub(rf"\1{MASK}@\2", text))
+    text = _ADDRESS.sub(rf"\1{MASK}@\2", text)
+    return _TELEPHONE.sub(rf"\1{MASK}", text) if "+" in text else text

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Callable
 from functools import partial
 from typing import Any
+from unicodedata import category
 
 from messaging.client_settings import (
     CampaignView,
@@ -240,16 +241,22 @@ def _rate(text: str) -> str:
 
 
 def _price(text: str) -> str:
-    if not text.strip() or not text.isprintable():
+    """With plain spaces: French writes `1\u202f200\u00a0€`, and so does a spreadsheet."""
+    plain = "".join(" " if category(char) == "Zs" else char for char in text).strip()
+    if not plain or not plain.isprintable() or text.splitlines() != [text]:
         raise argparse.ArgumentTypeError(f"{text!r} is no price: a text on one line, such as '$49 a van', or none")
-    return text.strip()
+    return _NONE if plain.lower() == _NONE else plain
 
 
 def _link(text: str) -> str:
-    if text != _NONE and (" " in text or not text.isprintable() or not is_usable(text, _LINK_SCHEMES)):
+    if text.lower() == _NONE:
+        return _NONE
+    scheme, mark, rest = text.partition("://")
+    url = scheme.lower() + mark + rest
+    if " " in url or not url.isprintable() or not is_usable(url, _LINK_SCHEMES):
         allowed = "a URL that begins with http:// or https:// and names a host, or none"
         raise argparse.ArgumentTypeError(f"{text!r} is no link: {allowed}")
-    return text
+    return url
 
 
 def _or_inherit(read: Callable[[str], str]) -> Callable[[str], str]:

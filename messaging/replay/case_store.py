@@ -13,6 +13,8 @@ from models.database import Row, query
 #: Lead messages of a range that are looked at for one selection, the newest first: reading all of a large client's
 #: would take longer than replaying it.
 CANDIDATES_MAX = 2_000
+#: Of a thread that is named, at least so many are looked at, however many are named: a thousand threads are 20,000.
+THREAD_CANDIDATES_MIN = 20
 
 _CASES = (
     "SELECT m.id, m.lead_id, lead.client_id, m.channel, m.subject, m.body, m.sent_at, m.never_answer"
@@ -37,13 +39,20 @@ def read_candidates(wanted: Wanted) -> list[ReplayCase]:
     return [_case(row) for row in rows]
 
 
+def candidates_of_each(threads: int) -> int:
+    """Inbound lead messages that are looked at of each of so many named threads: together CANDIDATES_MAX or so."""
+    return max(THREAD_CANDIDATES_MIN, CANDIDATES_MAX // max(threads, 1))
+
+
 def read_of_threads(ids: Sequence[UUID], wanted: Wanted) -> list[ReplayCase]:
-    """All inbound lead messages of threads, each named by its lead, or those that are named themselves."""
+    """The newest inbound lead messages of threads, each named by its lead, and those that are named themselves."""
     conditions, params = _conditions(wanted)
+    named = list(set(ids))
     rows = query(
-        f"{_CASES} AND (m.lead_id = ANY (%s::uuid[]) OR m.id = ANY (%s::uuid[])){conditions}"
-        " ORDER BY m.sent_at DESC, m.arrival DESC",
-        (list(ids), list(ids), *params),
+        "SELECT newest.* FROM unnest(%s::uuid[]) AS named (id) CROSS JOIN LATERAL"
+        f" ({_CASES} AND m.lead_id = named.id{conditions} ORDER BY m.sent_at DESC, m.arrival DESC LIMIT %s) AS newest"
+        f" UNION {_CASES} AND m.id = ANY (%s::uuid[]){conditions}",
+        (named, *params, candidates_of_each(len(named)), named, *params),
     )
     return [_case(row) for row in rows]
 

@@ -5,6 +5,7 @@ It must not know cases: what is wrong here is charged to none.
 
 from __future__ import annotations
 
+from contextlib import closing
 from difflib import get_close_matches
 
 import psycopg2
@@ -67,21 +68,19 @@ def _endpoint(base_url: str, model: str, api_key: str | None) -> str | None:
 
     from messaging.model_client import ModelClient, ModelEndpoint, ModelRefused  # noqa: PLC0415
 
-    client = ModelClient(ModelEndpoint(base_url, model, api_key), timeout_s=_ENDPOINT_S)
     try:
-        _warn_if_unlisted(model, client.listed_models())
+        with closing(ModelClient(ModelEndpoint(base_url, model, api_key), timeout_s=_ENDPOINT_S)) as client:
+            _warn_if_unlisted(model, client.listed_models())
         return None
     except ModelRefused as refused:
         if refused.status_code not in _KEY_REFUSED:
             return None
         what = "refuses CALLBOARD_LLM_API_KEY" if api_key else "wants a key: set CALLBOARD_LLM_API_KEY"
         return f"the model's API {what} (HTTP {refused.status_code})"
-    except (openai.APIConnectionError, OSError, ValueError) as error:  # ValueError: a host that no name can be
+    except (openai.APIConnectionError, OSError, ValueError) as error:  # ValueError: no URL, or no host
         cause = error.__cause__ or error
         said = " ".join(str(cause).split()) or type(cause).__name__
         return f"cannot reach the model at CALLBOARD_LLM_BASE_URL ({said}): start it, or correct the URL"
-    finally:
-        client.close()
 
 
 def _warn_if_unlisted(model: str, listed: frozenset[str] | None) -> None:

@@ -5,12 +5,13 @@ It must not know how a case is run.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from messaging.replay.case_store import CANDIDATES_MAX, Wanted, read_candidates, read_of_threads
+from messaging.replay.case_store import CANDIDATES_MAX, Wanted, candidates_of_each, read_candidates, read_of_threads
 from messaging.replay.cases import ReplayCase
 from messaging.replay.risk import risk_of
 from messaging.store import read_client
@@ -72,6 +73,9 @@ def _of_threads(ask: Ask, wanted: Wanted) -> Selection:
     cases = ranked(eligible, None, each_pinned=named)
     kept = cases[: ask.limit]
     warnings = [_cut(len(cases), len(kept))] if len(kept) < len(cases) else []
+    each = candidates_of_each(len(named))
+    if max(Counter(one.thread_id for one in found).values(), default=0) >= each:
+        warnings.append(f"only the newest {each} lead messages of each thread were looked at, and those that are named")
     return Selection(kept, ask.since, ask.until, len(found), warnings=warnings, missing=missing)
 
 

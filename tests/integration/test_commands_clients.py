@@ -54,6 +54,28 @@ def test_dry_run_of_the_kill_switch_throws_nothing(callboard: Callboard) -> None
     assert log() == []
 
 
+@pytest.mark.parametrize(
+    ("option", "given", "kept"),
+    [
+        ("--price", "49\u00a0€ par mois", ["49 € par mois"]),
+        ("--price", " 1\u202f200 € par an\u00a0", ["1 200 € par an"]),
+        ("--price", "None", []),
+        ("--link", "HTTPS://cal.com/Acme", ["https://cal.com/Acme"]),
+        ("--link", "NONE", []),
+    ],
+)
+def test_spaces_and_capitals_are_taken_as_people_mean_them(
+    callboard: Callboard, option: str, given: str, kept: list[str]
+) -> None:
+    begin()
+
+    ended = callboard("clients", "set", CLIENT, option, given)
+
+    column = "known_prices" if option == "--price" else "scheduling_links"
+    assert ended.code == 0
+    assert query(f"SELECT {column} FROM client")[0][0] == kept
+
+
 def test_prices_and_links_are_set_as_lists_and_emptied_by_none(callboard: Callboard) -> None:
     begin()
     lists = "SELECT known_prices, scheduling_links FROM client"
@@ -152,6 +174,10 @@ def test_clients_are_listed(callboard: Callboard) -> None:
         (["set", CLIENT, "--price", ""], "'' is no price: a text on one line, such as '$49 a van', or none"),
         (["set", CLIENT, "--price", " \t"], "' \\t' is no price"),
         (["set", CLIENT, "--price", "$49\na van"], "'$49\\na van' is no price"),
+        (["set", CLIENT, "--price", "$49\n"], "'$49\\n' is no price"),
+        (["set", CLIENT, "--price", "\u00a0"], "'\\xa0' is no price"),
+        (["set", CLIENT, "--price", "$49\u2028a van"], "'$49\\u2028a van' is no price"),
+        (["set", CLIENT, "--price", "None", "--price", "$9"], "--price none stands alone"),
         (["set", CLIENT, "--price", "none", "--price", "$9"], "--price none stands alone"),
         (["set", CLIENT, "--link", "https://cal.com/acme", "--link", "none"], "--link none stands alone"),
         (["campaign", CLIENT, "default", "--delay", "300-60"], "'300-60' is no range of seconds"),

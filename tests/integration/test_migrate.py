@@ -2,13 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-from itertools import count
-
 import psycopg2
 import pytest
-from psycopg2 import sql
 
 from models import database as db
 from models import migrate
@@ -16,39 +11,6 @@ from models.migrate import Migration, MigrationChanged, known_migrations
 from models.readings.schema import Standing, schema_versions
 from tests.command_cases import Callboard
 from tests.ledger_cases import in_threads
-
-_numbers = count(1)
-
-
-@contextmanager
-def session(url: str) -> Iterator[psycopg2.extensions.cursor]:
-    """A session that commits each statement."""
-    connection = psycopg2.connect(url)
-    try:
-        connection.autocommit = True
-        with connection.cursor() as cursor:
-            yield cursor
-    finally:
-        connection.close()
-
-
-@pytest.fixture
-def empty_database(environment: dict[str, str]) -> Iterator[str]:
-    """`models.database` connected to a database without a table; afterwards to the session's again."""
-    usual = environment["CALLBOARD_DATABASE_URL"]
-    name = sql.Identifier(f"callboard_empty_{next(_numbers)}")
-    with session(usual) as cursor:
-        cursor.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(name))
-        cursor.execute(sql.SQL("CREATE DATABASE {}").format(name))
-    base, _, query = usual.partition("?")
-    url = base.rpartition("/")[0] + f"/{name.string}" + (f"?{query}" if query else "")
-    db.close_connection()
-    db.connect(url)
-    yield url
-    db.close_connection()
-    with session(usual) as cursor:
-        cursor.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(name))
-    db.connect(usual)
 
 
 @pytest.fixture

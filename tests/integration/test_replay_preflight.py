@@ -107,10 +107,11 @@ def test_a_model_that_is_not_there(ledger_database: str, replay: Replay, monkeyp
     assert "CALLBOARD_LLM_BASE_URL" in said
 
 
+@pytest.mark.parametrize("url", ["http://..../v1", "http://[v1.x]/", "http://-ü-.example/v1"])
 def test_a_base_url_whose_host_no_name_can_be(
-    ledger_database: str, replay: Replay, monkeypatch: pytest.MonkeyPatch
+    ledger_database: str, replay: Replay, monkeypatch: pytest.MonkeyPatch, url: str
 ) -> None:
-    monkeypatch.setenv("CALLBOARD_LLM_BASE_URL", "http://..../v1")
+    monkeypatch.setenv("CALLBOARD_LLM_BASE_URL", url)
     monkeypatch.setenv("CALLBOARD_LLM_MODEL", "m-1")
 
     code, told, said = replay()

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from policy.crashes import Blame, HeldJob, blame, hold_up_s
+from policy.crashes import Blame, HeldJob, blame, given_back_s, hold_up_s
 
 A, B, C = UUID(int=1), UUID(int=2), UUID(int=3)
 
@@ -73,6 +73,11 @@ def test_only_held_jobs_are_blamed_and_at_most_one_for_a_report(
 @pytest.mark.parametrize(("waited_s", "expected_s"), [(0, 3), (30, 3), (100, 10), (6000, 600)])
 def test_suspect_holds_others_up_for_seconds_or_a_tenth_of_its_own_waiting(waited_s: float, expected_s: float) -> None:
     assert hold_up_s(waited_s) == pytest.approx(expected_s)
+
+
+@pytest.mark.parametrize(("waited_s", "expected_s"), [(0, 3), (100, 10), (300, 30), (6000, 30)])
+def test_suspect_that_gives_way_is_due_again_within_half_a_minute(waited_s: float, expected_s: float) -> None:
+    assert given_back_s(waited_s) == pytest.approx(expected_s)
 
 
 @given(st.floats(0, 1e6))

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta, timezone
+from email.utils import format_datetime
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -66,6 +69,14 @@ def test_other_fields_are_not(name: str) -> None:
         ('{"from": "+4915112345678", "parts": 2}', '{"from": "+4***", "parts": 2}'),
         ("+4915112345678,+4915112345679", "+4***,+4***"),
         ("+4915112345678 2 parts", "+4*** 2 parts"),
+        ("at 20:39 +4915112345678 wrote", "at 20:39 +4*** wrote"),
+        ("at 20:39 +49 151 1234567", "at 20:39 +4***"),
+        ("at 20:39:15.123 +14155550132", "at 20:39:15.123 +1***"),
+        ("+49\u00a0151\u00a01234567", "+4***"),
+        ("+33\u202f6\u202f12\u202f34\u202f56\u202f78", "+3***"),
+        ("+49\u2011151\u20111234567", "+4***"),
+        ("+4915112345678 s", "+4*** s"),
+        ("+49 151 123 45 678 s", "+4*** s"),
         ("ada+4915112345678@example.org", "a***@example.org"),
     ],
 )
@@ -96,6 +107,11 @@ def test_international_telephone_numbers_are_masked_but_for_their_beginning(text
         "+12345678.90",
         "+12.345.678,90",
         "+123 ms",
+        "+86400000 rows",
+        "elapsed +12345678 us",
+        "UTC +10 2026-11-26 20:00",
+        "20:39:15.123 +1000 20261126",
+        "20:39:15 +10:30 2026-11-26",
         "192.168.100.1:9192",
         "127.0.0.1:56789-127.0.0.1:9192",
         "abc+12345678/def==",
@@ -108,9 +124,53 @@ def test_ids_times_sizes_and_amounts_are_no_telephone_numbers(text: str) -> None
     assert masked_text(text, addresses=True) == text
 
 
-@given(st.uuids().map(str) | st.datetimes().map(str) | st.integers().map(str) | st.floats().map(str))
+#: Zones east of Greenwich, which are written with "+", by the quarters of an hour that there are.
+_EAST = st.builds(
+    lambda hours, minutes: timezone(timedelta(hours=hours, minutes=minutes)),
+    st.integers(0, 13),
+    st.sampled_from([0, 30, 45]),
+)
+_MOMENTS = st.datetimes(timezones=_EAST)
+_SPELT = st.sampled_from(
+    [
+        datetime.isoformat,
+        str,
+        format_datetime,
+        "{:%d %b %H:%M:%S %z %Y}".format,
+        "{:%H:%M:%S.%f %z %Y%m%d}".format,
+        "{:%H:%M %z %Y-%m-%d}".format,
+    ]
+)
+_SIGNED = st.builds(
+    "{:+d}{}{}".format,
+    st.integers(0, 9_999_999_999),
+    st.sampled_from(["", " ", "\u00a0"]),
+    st.sampled_from(["%", "€", "B", "KiB", "bytes", "rows", "jobs", "s", "ms", "us", "µs"]),
+)
+
+
+@given(
+    st.uuids().map(str)
+    | st.datetimes().map(str)
+    | st.builds(lambda spelt, moment: spelt(moment), _SPELT, _MOMENTS)
+    | st.integers().map(str)
+    | _SIGNED
+    | st.floats().map(str)
+    | st.floats(0, 1e15).map("{:+.2f}".format)
+)
 def test_no_id_time_or_number_is_a_telephone_number(text: str) -> None:
     assert masked_text(text, addresses=True) == text
+
+
+@given(
+    st.lists(st.integers(0, 9), min_size=11, max_size=13),
+    st.text(alphabet=" -./\u00a0\u202f\u2011", min_size=14, max_size=14),
+    st.sampled_from(["at 20:39 {}", "{}", "{} s", "from {}.", "({})"]),
+)
+def test_a_long_number_is_masked_however_it_is_grouped(digits: list[int], between: str, told: str) -> None:
+    number = "+49" + "".join(f"{mark}{digit}" for mark, digit in zip(between, digits, strict=False))
+
+    assert masked_text(told.format(number), addresses=True) == told.format("+4***")
 
 
 @given(st.text(alphabet="+0123456789 ()-./", max_size=3_000))

@@ -117,7 +117,7 @@ def test_a_secret_with_a_control_character_is_refused_and_not_shown(setting: Set
     assert str(refused.value) == f"{setting.name}='***' is not valid: allowed is {allowed}"
 
 
-@pytest.mark.parametrize("text", ["sk-12.3_~+/=", "a word and another", "schlüssel", "\nsk-1\n"])
+@pytest.mark.parametrize("text", ["sk-12.3_~+/=", "a word and another", "schlüssel", "\nsk-1\n", "sk-1\n", "sk-1\r\n"])
 def test_a_secret_of_one_line_is_read(text: str) -> None:
     settings, _ = read({"CALLBOARD_LLM_API_KEY": text})
 
