@@ -164,6 +164,9 @@ def _refuse_moved_world(plan: Plan, left: list[PlannedLetter], operator: Operato
     if plan.verb is Verb.DISCARD and not (operator.reason or "").strip():
         raise InvariantRefused("reason_missing", f"{REFUSALS['reason_missing']} (--reason)")
     moved = moved_since(left, judge_for(plan.verb, operator.reason or ""))
+    # Somebody else may be applying the same plan, and have moved them since what is left was read.
+    others = done_under(plan.digest) if moved else set()
+    moved = {letter_id: name for letter_id, name in moved.items() if letter_id not in others}
     if moved:
         raise InvariantRefused("changed_since", f"{_moved_world(moved)}; nothing has moved: plan anew")
 

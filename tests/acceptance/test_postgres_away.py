@@ -115,6 +115,8 @@ def test_worker_stops_in_time_while_postgres_is_away_and_leaves_its_copies_to_ot
     stage: Stage, play: ModuleType, breakable: embedded.Servers
 ) -> None:
     workers = stage.start("repertoire", settings=SETTINGS)
+    # Before its first beat a worker fetches nothing.
+    until(lambda: stage.value("SELECT bool_or(heartbeat_at > started_at + interval '0.2 s') FROM worker"), "a beat")
 
     with away(breakable):
         messages = [play.greet.send(f"late-{n}") for n in range(3)]
