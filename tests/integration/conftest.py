@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
 from itertools import count
 
 import dramatiq
-import psycopg2
 import pytest
 import redis
 from dramatiq.brokers.stub import StubBroker
 from psycopg2 import sql
 
 from actors.broker import setup
+from benchmarks.ground import administering
 from middleware import enqueuer
 from middleware.heartbeat import Heartbeat
 from middleware.worker_process import WorkerProcess, attach
@@ -60,24 +59,12 @@ def sender(sink: CountingSink, redis_client: redis.Redis) -> Iterator[Sender]:
     attach(broker, None)
 
 
-@contextmanager
-def session(url: str) -> Iterator[psycopg2.extensions.cursor]:
-    """A session that commits each statement."""
-    connection = psycopg2.connect(url)
-    try:
-        connection.autocommit = True
-        with connection.cursor() as cursor:
-            yield cursor
-    finally:
-        connection.close()
-
-
 @pytest.fixture
 def empty_database(environment: dict[str, str]) -> Iterator[str]:
     """`models.database` connected to a database without a table; afterwards to the session's again."""
     usual = environment["CALLBOARD_DATABASE_URL"]
     name = sql.Identifier(f"callboard_empty_{next(_numbers)}")
-    with session(usual) as cursor:
+    with administering(usual) as cursor:
         cursor.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(name))
         cursor.execute(sql.SQL("CREATE DATABASE {}").format(name))
     base, _, query = usual.partition("?")
@@ -86,6 +73,6 @@ def empty_database(environment: dict[str, str]) -> Iterator[str]:
     db.connect(url)
     yield url
     db.close_connection()
-    with session(usual) as cursor:
+    with administering(usual) as cursor:
         cursor.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(name))
     db.connect(usual)
